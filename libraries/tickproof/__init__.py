@@ -1,0 +1,1 @@
+"""Tickproof: proves that a streaming market-data platform keeps its promise."""
