@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 
 def robot(path: Path) -> tuple[int, int, int]:
     """Passed, failed and skipped tests of a Robot Framework output.xml."""
-    stat = ElementTree.parse(path).getroot().find("statistics/total/stat")  # noqa: S314 our own file
+    stat = ET.parse(path).getroot().find("statistics/total/stat")  # noqa: S314 our own file
     if stat is None:
         return 0, 1, 0
     return int(stat.attrib["pass"]), int(stat.attrib["fail"]), int(stat.attrib["skip"])
@@ -15,7 +15,7 @@ def robot(path: Path) -> tuple[int, int, int]:
 
 def pytest(path: Path) -> tuple[int, int, int]:
     """Passed, failed and skipped tests of a JUnit file."""
-    suites = list(ElementTree.parse(path).getroot().iter("testsuite"))  # noqa: S314 our own file
+    suites = list(ET.parse(path).getroot().iter("testsuite"))  # noqa: S314 our own file
     total, bad, skipped = (
         sum(int(suite.attrib[name]) for suite in suites for name in names)
         for names in (["tests"], ["failures", "errors"], ["skipped"])
