@@ -1,0 +1,1 @@
+"""The simulated exchange: plans, frames, and the process that plays them."""
