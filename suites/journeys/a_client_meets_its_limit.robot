@@ -1,0 +1,22 @@
+*** Settings ***
+Documentation       A client with a small limit is told when to come back; it waits as told and misses nothing.
+
+Resource            ../../resources/journeys.resource
+
+Suite Setup         Run Keywords    The platform is up    AND    An analyst has a key    AND    A guest has a key
+
+Test Tags           journeys    quick
+
+
+*** Test Cases ***
+A Client That Waits As Told Misses Nothing
+    [Documentation]    Pages until 429, waits for Retry-After, is served at once, and holds every trade in the end.
+    [Tags]    exclusive    defect-api-says-retry-too-early
+    Given 100 trades of 1 symbols are behind the API
+    Then Waiting As Told Should Miss Nothing    guest    page_size=10
+
+The Limit Of One Key Is Not The Limit Of Another
+    [Documentation]    While the guest is refused the analyst is served.
+    [Tags]    exclusive    defect-api-shares-one-limit
+    When Limit Is Used Up    guest
+    Then Other Key Should Still Be Served    analyst

@@ -1,0 +1,31 @@
+*** Settings ***
+Documentation       An analyst fetches a day of trades page by page while new ones arrive: all of it, no overlap.
+
+Resource            ../../resources/journeys.resource
+
+Suite Setup         Run Keywords    The platform is up    AND    An analyst has a key
+
+Test Tags           journeys    quick
+
+
+*** Test Cases ***
+Any Page Size Gives The Whole Day
+    [Documentation]    Pages of 1, 7, 100, 999 and 10,000 rows while the writer goes on committing.
+    [Tags]    critical    defect-api-skips-a-row-at-a-page-boundary
+    Given 600 trades of 3 symbols are behind the API
+    When 2000 trades are being sent at 1000 a second
+    Then Pages Should Give Every Trade Once    analyst    7    100    599    600    10000
+    And the flow ends
+    And every hop holds every trade
+
+Single Row Pages Give The Whole Day
+    [Documentation]    The smallest page has a boundary at every row.
+    [Tags]    defect-api-skips-a-row-at-a-page-boundary
+    Given 60 trades of 2 symbols are behind the API
+    Then Pages Should Give Every Trade Once    analyst    1
+
+A Cursor Of Somebody Else's Making Is Refused
+    [Documentation]    A cursor is opaque: one that was altered is an error, not a place.
+    [Tags]    defect-api-trusts-any-cursor
+    Given 20 trades of 1 symbols are behind the API
+    Then An Altered Cursor Should Be Refused    analyst

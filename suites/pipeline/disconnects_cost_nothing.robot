@@ -1,0 +1,63 @@
+*** Settings ***
+Documentation       Connections break, every day at the latest. The gap is repaired from the venue's history; what the
+...                 venue does not have is reported with its exact ids.
+
+Resource            ../../resources/pipeline.resource
+
+Suite Setup         The platform is up
+
+Test Tags           pipeline    quick    exclusive
+
+
+*** Test Cases ***
+A Dropped Connection Costs Nothing
+    [Documentation]    Trades go on while the feed is away, and the venue refuses the first two attempts to come back.
+    [Tags]    critical    defect-feed-does-not-repair
+    Given the exchange lists 5 symbols for this test
+    And Plan Disturbance    drop    at=30%
+    And Plan Disturbance    refuse    at=30%    count=2
+    When Send Trades    2000    per_second=1500
+    Then every hop holds every trade
+
+Skipped Ids That The Venue Knows Are Repaired
+    [Documentation]    The stream leaves trades out, the connection stays: only the ids tell.
+    [Tags]    defect-feed-does-not-repair
+    Given the exchange lists 3 symbols for this test
+    And Plan Disturbance    skip    at=40%    count=7
+    When 1000 trades are sent
+    Then every hop holds every trade
+
+A Gap That Cannot Be Repaired Is Reported
+    [Documentation]    By metric, by log and in the topic of gaps, with exactly the ids that are missing.
+    [Tags]    defect-feed-keeps-gaps-to-itself
+    Given the exchange lists 3 symbols for this test
+    And Plan Disturbance    skip    at=40%    count=5    rest_knows=False
+    When 1000 trades are sent
+    Then Gap Should Be Reported By Topic, Metric And Log
+    And every hop holds every trade
+
+The Daily Disconnect Costs Nothing
+    [Documentation]    The venue closes every connection after 24 hours.
+    [Tags]    defect-feed-loses-the-tail-at-expiry
+    Given the exchange lists 5 symbols for this test
+    And Plan Disturbance    expire    at=50%
+    When Send Trades    2000    per_second=1500
+    Then every hop holds every trade
+    And Feed Should Have Reconnected
+
+The Shutdown Notice Costs Nothing
+    [Documentation]    The venue announces its shutdown (serverShutdown) and then closes.
+    [Tags]    defect-feed-loses-the-tail-at-expiry
+    Given the exchange lists 5 symbols for this test
+    And Plan Disturbance    shutdown    at=50%
+    When Send Trades    2000    per_second=1500
+    Then every hop holds every trade
+    And Feed Should Have Reconnected
+
+A Stalled Stream Costs Nothing
+    [Documentation]    The venue holds its breath for a second, then sends all that is due.
+    [Tags]    defect-feed-drops-bursts
+    Given the exchange lists 3 symbols for this test
+    And Plan Disturbance    stall    at=40%    seconds=1
+    When Send Trades    2000    per_second=2000
+    Then every hop holds every trade

@@ -1,0 +1,44 @@
+*** Settings ***
+Documentation       A price is a decimal, not nearly one: values are numerically exact at every hop, and Kafka keeps the
+...                 venue's text to the letter.
+
+Resource            ../../resources/pipeline.resource
+
+Suite Setup         The platform is up
+Suite Teardown      The feed asks for the time unit of its configuration
+
+Test Tags           pipeline    quick
+
+
+*** Test Cases ***
+Values Are Exact In Microseconds
+    [Documentation]    8 and 18 decimals, 1e-8, 18 integer digits, trailing zeros, both sides, T different from E.
+    [Tags]    critical    defect-feed-price-through-float    defect-writer-cuts-scale
+    Given the exchange lists 4 symbols for this test
+    When Send Trades    2000    values=edge
+    Then every hop holds every trade
+    And Kafka Should Keep The Venue's Text
+
+Values Are Exact In Milliseconds
+    [Documentation]    The venue's default unit: times in whole milliseconds arrive as the same instants.
+    [Tags]    exclusive    defect-feed-takes-ms-for-us
+    Given the feed asks for times in milliseconds
+    And the exchange lists 4 symbols for this test
+    When Send Trades    1000    values=edge    time_unit=ms
+    Then every hop holds every trade
+    And Kafka Should Keep The Venue's Text
+
+Event Time Is The Trade's Own Time
+    [Documentation]    T and E differ by hours here, so that one cannot pass for the other.
+    [Tags]    defect-feed-takes-event-for-trade-time
+    Given the exchange lists 2 symbols for this test
+    When Send Trades    500    values=edge
+    Then every hop holds every trade
+
+
+*** Keywords ***
+The feed asks for times in milliseconds
+    Restart Service    feed    FEED_TIME_UNIT=millisecond
+
+The feed asks for the time unit of its configuration
+    Restart Service    feed
