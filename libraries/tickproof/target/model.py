@@ -1,0 +1,379 @@
+"""The form of a target file, as strict models: an unknown key or a wrong type is refused."""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from robot.api.types import Secret
+
+from tickproof.target.interpolation import fill_in, fill_in_all
+from tickproof.target.refusal import TargetError, dotted
+from tickproof.verdicts.findings import Guarantee
+
+Text = Annotated[str, Field(min_length=1)]
+Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
+
+
+class Capability(StrEnum):
+    """What a target can do; a test names what it needs with a tag ``needs-<capability>``."""
+
+    KAFKA = "kafka"
+    LAKE = "lake"
+    API = "api"
+    DEAD_LETTERS = "dead-letters"
+    GAP_REPORTS = "gap-reports"
+    REPAIR = "repair"
+    MICROSECONDS = "microseconds"
+    PROCESS_FAULTS = "process-faults"
+    CRASH_POINTS = "crash-points"
+    SCHEMAS = "schemas"
+    METRICS = "metrics"
+    BARS = "bars"
+    SNAPSHOTS = "snapshots"
+    FORMATS = "formats"
+    RATE_LIMITS = "rate-limits"
+
+
+class ColumnType(StrEnum):
+    """The type of a field in a hop's own rows, before the mapping."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    NUMBER = "number"
+    """A JSON number, kept as its source text: it never becomes a float."""
+    TIME = "time"
+    """Text of RFC 3339 with a zone offset; the mapping sees TIMESTAMP_NS in UTC."""
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SecretSource(_Form):
+    """Where a secret comes from: never from the file itself."""
+
+    variable: Text
+    """The name of a variable of the running stack or the environment."""
+    pattern: Text | None = None
+    """A regular expression with one group, when the secret is only a part of the variable's text."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f'is "{pattern}", which is no regular expression: {error}.') from None
+        if groups != 1:
+            raise ValueError(
+                f'is "{pattern}", which has {groups} groups; it must have one, around the secret.'
+            )
+        return pattern
+
+    def read(self, variables: Mapping[str, str]) -> Secret:
+        """Return the secret, wrapped so that no log shows it.
+
+        Args:
+            variables: The running stack's variables; the environment is asked next.
+
+        Raises:
+            TargetError: The variable is not defined or does not match the pattern. Its value is not told.
+        """
+        text = variables.get(self.variable) or os.environ.get(self.variable)
+        if not text:
+            raise TargetError(
+                f"The secret {self.variable} is not there: neither the stack nor the environment defines it."
+            )
+        if self.pattern is None:
+            return Secret(text)
+        match = re.search(self.pattern, text)
+        if not match or not match[1]:
+            raise TargetError(f"The variable {self.variable} holds nothing that matches {self.pattern}.")
+        return Secret(match[1])
+
+
+class Stack(_Form):
+    """How the platform comes to life."""
+
+    driver: Literal["local", "attach"]
+    """``local`` runs the compose file's services as processes; ``attach`` takes what runs already."""
+    compose: Text | None = None
+    """The compose file, relative to the target's file."""
+    environment: dict[str, str] = {}
+    """Variables for the services, beside those that the driver supplies."""
+
+    @model_validator(mode="after")
+    def _compose_when_run(self) -> "Stack":
+        if self.driver == "local" and self.compose is None:
+            raise ValueError(
+                "has the driver local, so it needs the key `compose`: the path of a compose file."
+            )
+        return self
+
+
+class Exchange(_Form):
+    """Which venue the simulated exchange plays."""
+
+    protocol: Literal["binance"]
+
+
+class Domain(_Form):
+    """The values that the platform takes: plans are drawn inside it."""
+
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)] | None = None
+    """The symbols that tests may lease; left out: all that the simulated exchange lists."""
+    price_scale: Annotated[int, Field(ge=0, le=18)]
+    """Digits behind the point of a price."""
+    quantity_scale: Annotated[int, Field(ge=0, le=18)]
+    """Digits behind the point of a size."""
+    integer_digits: Annotated[int, Field(ge=1, le=20)]
+    """Digits before the point, of prices and sizes."""
+    max_per_second: Annotated[int, Field(ge=1)]
+    """The most trades a second that a plan may ask for."""
+    event_time_unit: Literal["ms", "us"]
+    """The unit in which the platform takes the venue's times."""
+
+    @field_validator("symbols")
+    @classmethod
+    def _each_once(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        twice = sorted({s for s in symbols or () if (symbols or ()).count(s) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(twice)} more than once.")
+        return symbols
+
+
+class _Hop(_Form):
+    guarantee: Guarantee
+    """What the hop promises about each trade."""
+    mapping: Text
+    """One SQL projection ``SELECT ... FROM rows`` that makes canonical trades of the hop's rows."""
+    keeps_text: bool = False
+    """The hop keeps the venue's own text of prices and sizes, digit by digit."""
+
+
+class DeadLetters(_Form):
+    """Where the platform puts what it could not take."""
+
+    topic: Text
+    reason_header: Text
+    source_header: Text | None = None
+    position_header: Text | None = None
+
+
+class Gaps(_Form):
+    """Where the platform reports gaps that it could not repair (JSON values)."""
+
+    topic: Text
+
+
+class KafkaHop(_Hop):
+    """The topic of trades."""
+
+    bootstrap: Text
+    properties: dict[str, str | SecretSource] = {}
+    """Further settings of the Kafka client, such as security."""
+    topic: Text
+    key: Literal["symbol"] | None = "symbol"
+    """What the records' keys are; nothing: not judged."""
+    format: Literal["json"]
+    columns: dict[Text, ColumnType]
+    """The fields of a value that the mapping uses."""
+    dead_letters: DeadLetters | None = None
+    gaps: Gaps | None = None
+
+
+class LakeHop(_Hop):
+    """The Iceberg table of trades."""
+
+    catalog: dict[str, str | SecretSource]
+    """Properties of the pyiceberg catalog."""
+    table: Text
+    symbol_column: Text = "symbol"
+    """The column to filter by symbols."""
+    columns: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """The columns that the mapping uses; only these are read."""
+
+
+class Pages(_Form):
+    """How the API hands out many rows."""
+
+    kind: Literal["cursor"]
+    parameter: Text
+    """The query parameter that takes the cursor."""
+    next: Text
+    """The key of the answer that holds the next cursor."""
+
+
+class PageSize(_Form):
+    """How many rows a page holds."""
+
+    parameter: Text
+    most: Annotated[int, Field(ge=1)]
+
+
+class TradesRoute(_Form):
+    """The route that serves trades."""
+
+    path: Text
+    symbol_parameter: Text
+    symbols_per_request: Annotated[int, Field(ge=1)]
+    parameters: dict[str, str] = {}
+    """Further query parameters, always sent."""
+    rows: Text
+    """The key of the answer that holds the rows."""
+    page_size: PageSize
+    pages: Pages
+
+
+class ApiHop(_Hop):
+    """The HTTP API."""
+
+    url: Text
+    ca_file: Text | None = None
+    key_header: Text | None = None
+    keys: dict[Word, SecretSource] = {}
+    """API keys by their use; ``default`` is the one that probes send."""
+    trades: TradesRoute
+    columns: dict[Text, ColumnType]
+    """The fields of a row that the mapping uses."""
+
+    @model_validator(mode="after")
+    def _key_and_header(self) -> "ApiHop":
+        if bool(self.key_header) != ("default" in self.keys):
+            raise ValueError("needs both `key_header` and `keys.default`, or neither.")
+        return self
+
+
+class Hops(_Form):
+    """The places on the way of a trade where the kit can look."""
+
+    kafka: KafkaHop | None = None
+    lake: LakeHop | None = None
+    api: ApiHop | None = None
+
+
+class CrashPoints(_Form):
+    """Named points at which a service can be made to kill itself."""
+
+    failpoint: Text
+    """The environment variable that takes the point's name."""
+    points: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class KnownIssue(_Form):
+    """A known failure: it runs, is counted apart, and turns red when it passes, changes or expires."""
+
+    test: Text
+    pattern: Text
+    ticket: Text
+    expires: date
+
+
+class Target(_Form):
+    """A platform to be judged."""
+
+    name: Word
+    title: Text
+    stack: Stack
+    exchange: Exchange
+    domain: Domain
+    hops: Hops
+    capabilities: tuple[Capability, ...]
+    faults: dict[Text, CrashPoints] = {}
+    """Crash points by service."""
+    known_issues: tuple[KnownIssue, ...] = ()
+    slas: tuple[dict[str, Any], ...] = ()
+
+    _file: Path = PrivateAttr(default=Path())
+    _shown: str = PrivateAttr(default="target")
+    _sha256: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _capabilities_have_their_keys(self) -> "Target":
+        kafka, faults = self.hops.kafka, bool(self.faults)
+        needs = {
+            Capability.KAFKA: ("hops.kafka", kafka is not None),
+            Capability.LAKE: ("hops.lake", self.hops.lake is not None),
+            Capability.API: ("hops.api", self.hops.api is not None),
+            Capability.DEAD_LETTERS: ("hops.kafka.dead_letters", bool(kafka and kafka.dead_letters)),
+            Capability.GAP_REPORTS: ("hops.kafka.gaps", bool(kafka and kafka.gaps)),
+            Capability.CRASH_POINTS: ("faults", faults),
+        }
+        for capability, (key, there) in needs.items():
+            if (capability in self.capabilities) != there:
+                state = "is missing" if not there else "is there"
+                listed = "lists" if capability in self.capabilities else "does not list"
+                raise ValueError(f"key `capabilities` {listed} {capability.value}, but key `{key}` {state}.")
+        return self
+
+    def remember(self, path: Path, shown: str, sha256: str) -> None:
+        """Note which file the target came from."""
+        self._file, self._shown, self._sha256 = path, shown, sha256
+
+    @property
+    def file(self) -> Path:
+        """The file that the target was loaded from."""
+        return self._file
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 12 digits of the file's SHA-256."""
+        return self._sha256[:12]
+
+    @property
+    def compose_file(self) -> Path | None:
+        """The absolute path of the compose file."""
+        return (self._file.parent / self.stack.compose).resolve() if self.stack.compose else None
+
+    def can(self, capability: str) -> bool:
+        """Tell whether the target lists a capability.
+
+        Raises:
+            ValueError: There is no such capability in any target.
+        """
+        return Capability(capability) in self.capabilities
+
+    def resolve(self, variables: Mapping[str, str]) -> "Target":
+        """Fill in every ``${NAME}`` of the hops and of the stack's environment.
+
+        Args:
+            variables: The running stack's variables. They come before ``stack.environment``, which comes
+                before the process's environment.
+
+        Returns:
+            A copy of this target. Mappings stay as they are.
+
+        Raises:
+            TargetError: A variable is not defined; names the key.
+        """
+        known = {**os.environ, **variables}
+
+        def told(path: tuple[str | int, ...]) -> str:
+            return f"{self._shown}: key `{dotted(path)}`"
+
+        environment = {}
+        for name, text in self.stack.environment.items():
+            environment[name] = fill_in(text, known, told(("stack", "environment", name)))
+            known.setdefault(name, environment[name])
+        data = self.model_dump(mode="json")
+        mappings = {hop: data["hops"][hop].pop("mapping") for hop in data["hops"] if data["hops"][hop]}
+        data["hops"] = fill_in_all(data["hops"], known, lambda path: told(("hops", *path)))
+        for hop, mapping in mappings.items():
+            data["hops"][hop]["mapping"] = mapping
+        copy = self.model_copy(
+            update={
+                "hops": Hops.model_validate(data["hops"], strict=False),
+                "stack": self.stack.model_copy(update={"environment": environment}),
+            }
+        )
+        copy.remember(self._file, self._shown, self._sha256)
+        return copy
