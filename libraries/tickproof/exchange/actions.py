@@ -1,6 +1,6 @@
 """What the exchange does wrong on command, at exact positions of a plan.
 
-An action is bound to a row of the plan (`at`, counted from 0) and happens when that row is due, before it is sent.
+An action is bound to a row of the plan (`at`, from 0 on) and happens when that row is due, before it is sent.
 Actions travel to the exchange as JSON: `{"at": 10, "do": "repeat", "count": 3}`.
 """
 
@@ -23,7 +23,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop(Action):
-    """Cut every connection without a close frame; rows due before the subscriber is back are not sent live."""
+    """Cut every connection with no close frame; rows due before a subscriber is back are not sent live."""
 
     do: ClassVar[str] = "drop"
 

@@ -10,6 +10,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 class TimeUnit(StrEnum):
@@ -65,28 +66,100 @@ def stream_name(symbol: str) -> str:
     return f"{symbol.lower()}@trade"
 
 
+def trade_payload(row: TradeRow, unit: TimeUnit = TimeUnit.MILLISECOND) -> bytes:
+    """Return the payload of one trade event as a raw stream carries it."""
+    return (
+        f'{{"e":"trade","E":{row["venue_time_ns"] // unit.nanoseconds},"s":"{row["symbol"]}"'
+        f',"t":{row["trade_id"]},"p":"{row["price_text"]}","q":"{row["quantity_text"]}"'
+        f',"T":{row["event_time_ns"] // unit.nanoseconds}'
+        f',"m":{"true" if row["buyer_is_maker"] else "false"},"M":true}}'
+    ).encode()
+
+
 def trade_frame(row: TradeRow, *, combined: bool, unit: TimeUnit = TimeUnit.MILLISECOND) -> bytes:
     """Return the payload of one trade event, wrapped as a combined stream's if asked."""
-    raise NotImplementedError
+    return wrap(stream_name(row["symbol"]), trade_payload(row, unit), combined=combined)
 
 
-def wrap(symbol: str, payload: bytes, *, combined: bool) -> bytes:
-    """Return a payload as it looks on a raw or on a combined stream of this symbol."""
-    raise NotImplementedError
+def wrap(stream: str, payload: bytes, *, combined: bool) -> bytes:
+    """Return a payload as it looks on a raw or on a combined stream of this name."""
+    if not combined:
+        return payload
+    return b'{"stream":"%b","data":%b}' % (stream.encode(), payload)
 
 
 def shutdown_frame(at_ns: int, *, combined: bool, unit: TimeUnit = TimeUnit.MILLISECOND) -> bytes:
     """Return the payload of the `serverShutdown` event."""
-    raise NotImplementedError
+    payload = b'{"e":"serverShutdown","E":%d}' % (at_ns // unit.nanoseconds)
+    return wrap("!serverShutdown", payload, combined=combined)
 
 
 def payloads(
     table: pa.Table, *, combined: bool, unit: TimeUnit = TimeUnit.MILLISECOND
 ) -> pa.LargeStringArray:
     """Return the payloads of all rows of a plan, in bulk; the same bytes as `trade_frame` row by row."""
-    raise NotImplementedError
+    symbols = table["symbol"].combine_chunks().dictionary_encode()
+    names = symbols.dictionary.to_pylist()
+    heads = [f'{{"stream":"{stream_name(name)}","data":' if combined else "" for name in names]
+    tail = "}}" if combined else "}"
+    maker = _column(table, "buyer_is_maker")
+    pieces = [
+        _per_symbol(symbols, [head + '{"e":"trade","E":' for head in heads]),
+        _time(table, "venue_time_ns", unit),
+        _per_symbol(symbols, [f',"s":"{name}","t":' for name in names]),
+        pc.cast(_column(table, "trade_id"), pa.large_string()),
+        ',"p":"',
+        pc.cast(_column(table, "price_text"), pa.large_string()),
+        '","q":"',
+        pc.cast(_column(table, "quantity_text"), pa.large_string()),
+        '","T":',
+        _time(table, "event_time_ns", unit),
+        pc.if_else(maker, _text(',"m":true,"M":true' + tail), _text(',"m":false,"M":true' + tail)),
+    ]
+    scalars = [_text(piece) if isinstance(piece, str) else piece for piece in pieces]
+    return pc.binary_join_element_wise(*scalars, _text(""))
 
 
 def framed(texts: pa.LargeStringArray) -> Wire:
     """Return payloads as unmasked WebSocket text frames (RFC 6455, section 5.2), back to back."""
-    raise NotImplementedError
+    whole = pc.binary_join_element_wise(
+        _headers(pc.binary_length(texts).to_numpy(zero_copy_only=False)),
+        pc.cast(texts, pa.large_binary()),
+        pa.scalar(b"", pa.large_binary()),
+    )
+    _, offsets, data = whole.buffers()
+    return Wire(
+        data=memoryview(data) if data else memoryview(b""),
+        offsets=np.frombuffer(offsets, dtype=np.int64, count=len(whole) + 1),
+    )
+
+
+def _headers(lengths: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
+    """Return one header a payload: final text frame, and the length in 7, 7 + 16 or 7 + 64 bits."""
+    extra = np.select([lengths < 126, lengths < 65536], [0, 2], default=8)
+    offsets = np.concatenate([[0], np.cumsum(extra + 2)]).astype(np.int64)
+    header = np.zeros(offsets[-1], dtype=np.uint8)
+    header[offsets[:-1]] = 0x81
+    header[offsets[:-1] + 1] = np.select([extra == 0, extra == 2], [lengths, 126], default=127)
+    for width in (2, 8):
+        rows = np.flatnonzero(extra == width)
+        for byte in range(width):
+            header[offsets[rows] + 2 + byte] = (lengths[rows] >> (8 * (width - 1 - byte))) & 0xFF
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(header)]
+    return pa.Array.from_buffers(pa.large_binary(), len(lengths), buffers)
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    return table[name].combine_chunks()
+
+
+def _text(value: str) -> pa.Scalar:
+    return pa.scalar(value, pa.large_string())
+
+
+def _per_symbol(symbols: pa.DictionaryArray, texts: list[str]) -> pa.LargeStringArray:
+    return pa.array(texts, pa.large_string()).take(symbols.indices)
+
+
+def _time(table: pa.Table, name: str, unit: TimeUnit) -> pa.LargeStringArray:
+    return pc.cast(pc.divide(_column(table, name), unit.nanoseconds), pa.large_string())
