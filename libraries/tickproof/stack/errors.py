@@ -1,0 +1,9 @@
+"""What can go wrong with a stack, told in one sentence each."""
+
+
+class StackError(Exception):
+    """The stack could not be brought up, reached or changed."""
+
+
+class StackInputError(ValueError):
+    """What was asked for cannot be done: a compose file, a setting or a name is wrong. Nothing was started."""
