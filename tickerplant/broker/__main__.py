@@ -1,0 +1,38 @@
+"""The broker's command line.
+
+python -m tickerplant.broker prepare        fetch, verify, format, train; does nothing when that was done
+python -m tickerplant.broker run            become the broker (settings come from the environment)
+python -m tickerplant.broker lock VERSION   pin another version of Kafka (for maintainers)
+"""
+
+import sys
+
+from tickerplant.broker.errors import BrokerError
+from tickerplant.broker.prepare import prepare, relock
+from tickerplant.broker.run import become_broker
+from tickerplant.service.settings import Environment, SettingsError
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the three commands and return the exit code."""
+    try:
+        match arguments:
+            case ["prepare"]:
+                prepare(Environment(), say=lambda line: print(line, flush=True))
+            case ["run"]:
+                become_broker(Environment())
+            case ["lock", version]:
+                relock(version, say=lambda line: print(line, flush=True))
+            case _:
+                print(__doc__.strip(), file=sys.stderr)
+                return 2
+    except (BrokerError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, SettingsError) else 1
+    except OSError as error:
+        print(f"{error.filename or 'The broker'}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))

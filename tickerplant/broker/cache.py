@@ -1,0 +1,127 @@
+"""The user's cache: where prepared parts are kept, how they are proved whole, who may change them."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tickerplant.broker.errors import BrokerError
+from tickerplant.broker.jars import Jar, checksum, kafka_version
+from tickerplant.service.settings import Environment
+
+# Every verified jar gets this time stamp. A file written by anybody else gets another one, so a look at size
+# and time is enough to notice a change; and the JVM's AOT cache, which remembers the jars' times, stays valid
+# when a jar is fetched again.
+VERIFIED_AT = 1_600_000_000
+
+
+def cache_folder(environment: Environment) -> Path:
+    """Return TICKPROOF_CACHE, else the driver's CACHE_DIR, else the user's own cache folder."""
+    chosen = environment.text("TICKPROOF_CACHE", "") or environment.text("CACHE_DIR", "")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs  # noqa: PLC0415 - rarely needed, and a prepared start should be quick
+
+    return Path(platformdirs.user_cache_dir("tickproof"))
+
+
+@dataclass(frozen=True)
+class BrokerCache:
+    """What a prepared broker needs, below one folder that is named after the pinned jars."""
+
+    folder: Path
+    jars: tuple[Jar, ...]
+
+    @classmethod
+    def of(cls, environment: Environment, jars: Sequence[Jar]) -> "BrokerCache":
+        """Return the cache of these jars; other versions live beside it, undisturbed."""
+        pinned = hashlib.sha256("".join(jar.sha256 for jar in jars).encode()).hexdigest()[:12]
+        name = f"kafka-{kafka_version(jars)}-{pinned}"
+        return cls(cache_folder(environment) / name, tuple(jars))
+
+    @property
+    def jar_folder(self) -> Path:
+        """Where the jars lie."""
+        return self.folder / "jars"
+
+    @property
+    def template(self) -> Path:
+        """A formatted, empty data directory, to be copied by each new broker."""
+        return self.folder / "template"
+
+    @property
+    def class_path(self) -> str:
+        """All jars, in the order of the lock file."""
+        return os.pathsep.join(str(self.jar_folder / jar.filename) for jar in self.jars)
+
+    def doubtful_jars(self) -> list[Jar]:
+        """Return the jars that are missing or touched since they were verified; costs a `stat` a jar."""
+        sizes = self._sizes()
+        return [jar for jar in self.jars if not self._untouched(jar, sizes)]
+
+    def _untouched(self, jar: Jar, sizes: dict[str, int]) -> bool:
+        try:
+            stat = (self.jar_folder / jar.filename).stat()
+        except FileNotFoundError:
+            return False
+        return stat.st_mtime == VERIFIED_AT and sizes.get(jar.filename) == stat.st_size
+
+    def broken_jars(self) -> list[Jar]:
+        """Return the jars that are missing or damaged; those found whole are stamped as verified."""
+        broken = []
+        for jar in self.doubtful_jars():
+            path = self.jar_folder / jar.filename
+            if path.exists() and checksum(path) == jar.sha256:
+                os.utime(path, (VERIFIED_AT, VERIFIED_AT))
+            else:
+                broken.append(jar)
+        return broken
+
+    def stamp(self) -> None:
+        """Record that all jars were verified just now."""
+        sizes = {}
+        for jar in self.jars:
+            path = self.jar_folder / jar.filename
+            os.utime(path, (VERIFIED_AT, VERIFIED_AT))
+            sizes[jar.filename] = path.stat().st_size
+        write_whole(self.folder / "sizes.json", json.dumps(sizes))
+
+    def _sizes(self) -> dict[str, int]:
+        try:
+            sizes = json.loads((self.folder / "sizes.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return sizes if isinstance(sizes, dict) else {}
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+@contextmanager
+def only_one(folder: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the folder's lock, so that two set-ups at once do not disturb each other.
+
+    Args:
+        folder: The cache folder; made when it does not exist.
+        on_wait: Called once when somebody else holds the lock, before waiting for it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / "prepare.lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise BrokerError(f"The cache folder {folder} cannot be written: {error.strerror}.") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,99 @@
+"""The first set-up of the broker, in steps that each leave something whole behind."""
+
+import errno
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tickerplant.broker import maven, training
+from tickerplant.broker.cache import BrokerCache, only_one
+from tickerplant.broker.errors import BrokerError
+from tickerplant.broker.jars import Jar, kafka_version, read_lock, write_lock
+from tickerplant.broker.jvm import Profile, aot_cache, chosen_profile
+from tickerplant.service.settings import Environment
+
+NEEDED_BYTES = 300_000_000
+
+Say = Callable[[str], None]
+
+
+def is_prepared(cache: BrokerCache, profile: Profile) -> bool:
+    """Tell whether a broker can start now; looks at files only."""
+    return (
+        not cache.doubtful_jars()
+        and (cache.template / "meta.properties").is_file()
+        and aot_cache(cache, profile).is_file()
+    )
+
+
+def prepare(environment: Environment, say: Say) -> None:
+    """Fetch, verify, format and train whatever is not there yet; no network is touched for jars that are.
+
+    Args:
+        environment: Names the cache folder and the JVM profile.
+        say: Takes one line of progress.
+
+    Raises:
+        BrokerError: A step failed; the message says which and what to do.
+    """
+    profile = chosen_profile(environment)
+    cache = BrokerCache.of(environment, read_lock())
+    if is_prepared(cache, profile):
+        return
+    try:
+        with only_one(cache.folder, lambda: say("Another set-up is at work; waiting for it.")):
+            _prepare_jars(cache, say)
+            if not (cache.template / "meta.properties").is_file():
+                training.format_template(cache, profile)
+            if not aot_cache(cache, profile).is_file():
+                began = time.monotonic()
+                say(f"Training the Java runtime for profile '{profile.name}' (once, some 10 s) ...")
+                training.train(cache, profile)
+                say(f"Training the Java runtime took {time.monotonic() - began:.0f} s.")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise BrokerError(
+                f"No space is left for {cache.folder}: the broker needs {NEEDED_BYTES // 1_000_000} MB there; "
+                "free some, or let TICKPROOF_CACHE name a folder on another disk."
+            ) from error
+        reason = error.strerror or error
+        raise BrokerError(f"The cache folder {cache.folder} cannot be used: {reason}.") from error
+
+
+def _prepare_jars(cache: BrokerCache, say: Say) -> None:
+    broken = cache.broken_jars()
+    if broken:
+        _fetch(cache, broken, say)
+    cache.stamp()
+
+
+def _fetch(cache: BrokerCache, broken: list[Jar], say: Say) -> None:
+    damaged = [jar.filename for jar in broken if (cache.jar_folder / jar.filename).exists()]
+    if damaged:
+        say(f"Damaged in {cache.jar_folder}, fetched again: {', '.join(damaged)}.")
+    free = shutil.disk_usage(cache.folder).free
+    if free < NEEDED_BYTES:
+        raise OSError(errno.ENOSPC, f"{free} bytes free")
+    total, began = len(broken), time.monotonic()
+    title = f"Kafka {kafka_version(cache.jars)} from Maven Central"
+    say(f"Fetching {title}: {total} jars ...")
+    told = began
+
+    def progress(count: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= 1 and count < total:
+            told = time.monotonic()
+            say(f"Fetching {title}: {count} of {total} jars after {told - began:.0f} s")
+
+    maven.fetch(broken, cache.jar_folder, cache.folder / "staging", progress)
+    say(f"Fetched and verified {total} jars in {time.monotonic() - began:.0f} s.")
+
+
+def relock(version: str, say: Say) -> None:
+    """Resolve a version of Kafka anew and write the lock file."""
+    with tempfile.TemporaryDirectory() as staging:
+        jars = maven.resolve(version, Path(staging))
+    write_lock(jars)
+    say(f"Pinned {len(jars)} jars of Kafka {kafka_version(jars)}.")

@@ -1,0 +1,43 @@
+"""Become the broker: write its settings, give it a data directory, and hand the process over to Java."""
+
+import os
+import shutil
+
+from tickerplant.broker.cache import BrokerCache
+from tickerplant.broker.errors import BrokerError
+from tickerplant.broker.jars import read_lock
+from tickerplant.broker.jvm import BROKER, aot_cache, chosen_profile, command
+from tickerplant.broker.prepare import is_prepared
+from tickerplant.broker.properties import BrokerSettings, properties
+from tickerplant.service.settings import Environment
+
+
+def become_broker(environment: Environment) -> None:
+    """Replace this process by the JVM; on success this never returns.
+
+    The JVM keeps the process id, so SIGTERM reaches it directly and it shuts the broker down in good order.
+    """
+    settings = BrokerSettings.read(environment)
+    profile = chosen_profile(environment)
+    cache = BrokerCache.of(environment, read_lock())
+    if not is_prepared(cache, profile):
+        raise BrokerError(
+            f"Kafka in {cache.folder} is incomplete or damaged: "
+            "run `python -m tickerplant.broker prepare` first."
+        )
+    data = settings.data / "data"
+    # meta.properties is copied last: a directory that has it is a whole one.
+    if not (data / "meta.properties").exists():
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(cache.template, data, ignore=shutil.ignore_patterns("meta.properties"))
+        shutil.copy2(cache.template / "meta.properties", data)
+    config = settings.data / "server.properties"
+    config.write_text(properties(settings), encoding="utf-8")
+    extra = [
+        f"-XX:AOTCache={aot_cache(cache, profile)}",
+        "-XX:+ExitOnOutOfMemoryError",  # better restarted than half alive
+        "-Xlog:disable",  # standard output is for JSON lines
+        "-Xlog:all=error:stderr",
+    ]
+    argv = command(cache, profile, BROKER, [str(config)], extra)
+    os.execv(argv[0], argv)  # noqa: S606 - no shell is wanted
