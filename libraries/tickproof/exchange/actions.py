@@ -20,6 +20,11 @@ class Action:
         """Refuse a position or a number that makes no sense."""
         _whole(self.do, "at", self.at, least=0)
 
+    @property
+    def last(self) -> int:
+        """The last row that the action touches."""
+        return self.at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop(Action):
@@ -66,6 +71,11 @@ class Swap(Action):
         _whole(self.do, "at", self.at, least=0)
         _whole(self.do, "by", self.by, least=1)
 
+    @property
+    def last(self) -> int:
+        """The last row that the action touches."""
+        return self.at + self.by
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip(Action):
@@ -79,6 +89,11 @@ class Skip(Action):
         """Refuse a position or a number that makes no sense."""
         _whole(self.do, "at", self.at, least=0)
         _whole(self.do, "count", self.count, least=1)
+
+    @property
+    def last(self) -> int:
+        """The last row that the action touches."""
+        return self.at + self.count - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 A frame to quarantine goes ahead of the row it was made from, as one more frame; the row follows untouched.
 It carries the row's own symbol and id, so a platform that lets it through stores a wrong trade under a right
-id, and is found out. A frame to accept takes the place of the row's own. A frame that ends the connection takes
-the row with it: the platform has to fetch it over REST.
+id, and is found out. A frame to accept takes the place of the row's own. A frame that ends the connection
+takes the row with it: the platform has to fetch it over REST.
 """
 
 import json
