@@ -1,7 +1,7 @@
 """A plan: which trades are sent, and when. Same seed, same bytes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tickproof.exchange import symbols
 from tickproof.exchange.actions import Action
@@ -183,6 +184,29 @@ def draw(
     return Plan(pa.Table.from_arrays(columns, schema=SCHEMA), seed, tuple(actions))
 
 
+def row_of(plan: Plan, symbol: str, *, share: float) -> int:
+    """Return the row of a symbol's own trade that lies at this share (0 to 1) of its trades.
+
+    Raises:
+        ValueError: if the plan has no trade of the symbol.
+    """
+    mine = pc.and_(pc.equal(plan.table["symbol"], symbol), pc.equal(plan.table["kind"], "trade"))
+    rows = np.flatnonzero(mine)
+    if not len(rows):
+        raise ValueError(f"the plan has no trade of {symbol}.")
+    return int(rows[min(int(len(rows) * share), len(rows) - 1)])
+
+
+def disturbed(plan: Plan, actions: Sequence[Action]) -> Plan:
+    """Return the same trades with more that goes wrong.
+
+    Raises:
+        ValueError: if an action reaches the sentinels.
+    """
+    _check_actions(actions, trades=pc.sum(pc.equal(plan.table["kind"], "trade")).as_py())
+    return replace(plan, actions=(*plan.actions, *actions))
+
+
 class _Groups:
     """Rows by symbol: `order` sorts them by symbol and keeps their sequence, `rank` counts them within it."""
 
@@ -215,10 +239,11 @@ def _shares(names: Sequence[str], weights: Mapping[str, float]) -> npt.NDArray[n
             )
     given = sum(weights.values())
     rest = len(names) - len(weights)
-    if given > 1 or (not rest and given == 0):
+    if given > 1 + 1e-9 or (not rest and given == 0):
         raise ValueError(f"the weights add up to {given:g}; together they must be above 0 and at most 1.")
-    shares = np.array([weights.get(name, (1 - given) / max(rest, 1)) for name in names])
-    return np.divide(shares, shares.sum())
+    shares = np.array([weights.get(name, max(1 - given, 0) / max(rest, 1)) for name in names])
+    whole: float = shares.sum()
+    return shares / whole
 
 
 def _walk(
@@ -265,7 +290,7 @@ def _pace(
     grain = unit.nanoseconds
     offset = np.floor(np.arange(rows) * (1e9 / (per_second or VENUE_PER_SECOND))).astype(np.int64)
     event = (begins_ns + offset) // grain * grain
-    # The venue publishes up to 3 ms after it matched; never at once, so that taking one time for the other shows.
+    # The venue publishes up to 3 ms after it matched, never at once: one time taken for the other shows.
     venue = event + random.integers(1, 3_000_000 // grain, rows, endpoint=True) * grain
     late = random.permutation(trades)[: max(round(trades * late_share), int(late_share > 0))]
     short, long = random.integers(1, 600, len(late)), random.integers(86_400, 3 * 86_400, len(late))
