@@ -102,11 +102,13 @@ class ExchangeClient:
 
     def act(self, do: str, **values: object) -> Mapping[str, Any]:
         """Misbehave now, whatever is being played."""
-        return self._json("POST", "/act", json={"do": do} | values)
+        done: Mapping[str, Any] = self._json("POST", "/act", json={"do": do} | values)
+        return done
 
     def state(self) -> Mapping[str, Any]:
         """Return connections, plays, counters and the clock."""
-        return self._json("GET", "/state")
+        state: Mapping[str, Any] = self._json("GET", "/state")
+        return state
 
     def events(self, since: int = 0) -> list[Mapping[str, Any]]:
         """Return what happened after event number `since`."""

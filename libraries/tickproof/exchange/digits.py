@@ -29,7 +29,7 @@ def edge_texts(random: np.random.Generator, count: int, *, scale: int, integer_d
     """Draw numbers at the edges of what a column of this width must hold; none of them is 0.
 
     The least (10^-scale and 1e-8) and the greatest, with and without a point, with trailing zeros, whole
-    numbers that carry decimals, and random digits of several widths. The first numbers show each of these once.
+    numbers that carry decimals, and random digits of several widths. The first numbers show each of these.
 
     Args:
         random: where they are drawn from.
