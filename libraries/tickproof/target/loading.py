@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tickproof.target.files import find, read
-from tickproof.target.model import Target
+from tickproof.target.model import Target, arrow_schema
+from tickproof.target.projection import Projection
 from tickproof.target.refusal import TargetError, sentences
 
 
@@ -32,6 +33,10 @@ def load(target: str | Path) -> Target:
         loaded = Target.model_validate_json(json.dumps(data, default=_plain))
     except ValidationError as error:
         raise TargetError(sentences(error, Target, shown, lines)) from None
+    for name in ("kafka", "api"):  # the columns of a lake are known only by its table
+        if (hop := getattr(loaded.hops, name)) is not None:
+            told = f"{shown}, line {lines['hops', name, 'mapping']}: key `hops.{name}.mapping`"
+            Projection(hop.mapping, told).check(arrow_schema(hop.columns))
     loaded.remember(path, shown, hashlib.sha256(path.read_bytes()).hexdigest())
     return loaded
 

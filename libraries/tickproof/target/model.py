@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from robot.api.types import Secret
 
@@ -50,6 +51,20 @@ class ColumnType(StrEnum):
     """A JSON number, kept as its source text: it never becomes a float."""
     TIME = "time"
     """Text of RFC 3339 with a zone offset; the mapping sees TIMESTAMP_NS in UTC."""
+
+
+_ARROW = {
+    ColumnType.TEXT: pa.string(),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.NUMBER: pa.string(),
+    ColumnType.TIME: pa.timestamp("ns"),
+}
+
+
+def arrow_schema(columns: Mapping[str, ColumnType]) -> pa.Schema:
+    """Return the Arrow types that a mapping sees."""
+    return pa.schema([(name, _ARROW[kind]) for name, kind in columns.items()])
 
 
 class _Form(BaseModel):

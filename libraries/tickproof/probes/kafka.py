@@ -1,0 +1,369 @@
+"""The topics of a platform, read in bulk by ranges of offsets."""
+
+import dataclasses
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from robot.api.types import Secret
+
+from tickproof.clock import now_ns
+from tickproof.ledger.schemas import SEEN
+from tickproof.probes.decoding import decode_values
+from tickproof.probes.errors import HopUnreachableError
+from tickproof.probes.mapping import Mapper, Positions, Symbols, only
+from tickproof.target import KafkaHop, SecretSource, Target, TargetError
+from tickproof.verdicts import Void
+
+Ends = dict[str, dict[int, int]]
+"""By topic and partition, the offset that the next record will get."""
+
+RECORD = pa.schema(
+    [
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("partition", pa.int64()),
+        ("offset", pa.int64()),
+        ("time_ns", pa.int64()),
+        ("reason", pa.string()),
+        ("source", pa.string()),
+        ("position", pa.string()),
+    ]
+)
+"""A record as it is. The last three are the headers that the target names for dead letters, else null."""
+
+_BATCH = 20_000
+_REQUEST_S = 10.0
+
+# A consumer waits for as many records as it was asked for or for this long. It is asked for no more than are there,
+# so the time-out counts only where offsets have holes (compaction, transactions).
+_PATIENCE_S = 0.25
+
+# Reading gives up when not one record came for so long.
+_SILENCE_NS = 15_000_000_000
+_INVALID_TIMESTAMP = 0
+
+
+@dataclasses.dataclass
+class _Chunk:
+    """Records in the order of receipt, column by column."""
+
+    values: list[bytes] = dataclasses.field(default_factory=list)
+    keys: list[bytes | None] = dataclasses.field(default_factory=list)
+    partitions: list[int] = dataclasses.field(default_factory=list)
+    offsets: list[int] = dataclasses.field(default_factory=list)
+    times_ns: list[int] = dataclasses.field(default_factory=list)
+    seen_ns: int = 0
+
+    def where(self, row: int) -> str:
+        """Say where a record stands."""
+        return f"partition {self.partitions[row]}, offset {self.offsets[row]}"
+
+
+class KafkaProbe:
+    """Reads the topics of a target. Connects when first asked.
+
+    Args:
+        target: The target; its variables may still be open.
+        variables: The running stack's variables.
+    """
+
+    def __init__(self, target: Target, variables: Mapping[str, str] | None = None) -> None:
+        hop = target.resolve(variables or {}).hops.kafka
+        if hop is None:
+            raise TargetError(f"Target {target.name} has no key `hops.kafka`, so there are no topics to read.")
+        self._hop: KafkaHop = hop
+        self._variables = dict(variables or {})
+        self._mapper = Mapper("kafka", hop.mapping, keeps_text=hop.keeps_text)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics of the target: trades first, then those of dead letters and of gaps where it has them."""
+        others = (self._hop.dead_letters, self._hop.gaps)
+        return (self._hop.topic, *(each.topic for each in others if each))
+
+    def ends(self, *topics: str) -> Ends:
+        """Tell where the topics end now.
+
+        Args:
+            topics: Left out: all topics of the target.
+
+        Returns:
+            The end of each partition of each topic; what is read ``since`` there is what comes after.
+
+        Raises:
+            HopUnreachableError: The broker does not answer or a topic is not there.
+        """
+        return {topic: self._ends(topic) for topic in topics or self.topics}
+
+    def count(self, since: Mapping[str, Mapping[int, int]]) -> int:
+        """Count the records of the topic of trades since some ends, without reading them."""
+        topic = self._hop.topic
+        return _records(self._ranges(topic, since, None))
+
+    def read(
+        self,
+        since: Mapping[str, Mapping[int, int]],
+        until: Mapping[str, Mapping[int, int]] | None = None,
+        symbols: Symbols | None = None,
+    ) -> pa.Table:
+        """Read the topic of trades.
+
+        Args:
+            since: Ends from which to read.
+            until: Ends before which to stop; left out: the ends now.
+            symbols: The symbols to keep; a mapping also gives the first trade id of each that counts.
+
+        Returns:
+            Sightings (schema SEEN) in the order of receipt: within a lane (partition) that of the offsets.
+            ``place`` tells a record's key where it is not the symbol.
+
+        Raises:
+            HopUnreachableError: The broker does not answer.
+            UnreadableRowError: A record is no trade; names its partition and offset.
+            Void: Records of the range are no longer in the topic.
+        """
+        return pa.concat_tables([SEEN.empty_table(), *self.batches(since, until, symbols)])
+
+    def batches(
+        self,
+        since: Mapping[str, Mapping[int, int]],
+        until: Mapping[str, Mapping[int, int]] | None = None,
+        symbols: Symbols | None = None,
+    ) -> Iterator[pa.Table]:
+        """Read the topic of trades as `read` does, a part at a time."""
+        topic = self._hop.topic
+        for chunk in self._chunks(topic, self._ranges(topic, since, until)):
+            rows = decode_values(chunk.values, self._hop.columns, chunk.where)
+            positions = Positions(
+                lane=np.array(chunk.partitions, np.int64),
+                offset=np.array(chunk.offsets, np.int64),
+                seen_ns=np.full(len(chunk.values), chunk.seen_ns, np.int64),
+                hop_time_ns=np.array(chunk.times_ns, np.int64),
+            )
+            seen = self._mapper.sightings(rows, positions, chunk.where)
+            if self._hop.key is not None:
+                seen = seen.set_column(seen.schema.get_field_index("place"), "place", _strange_keys(chunk, seen))
+            yield only(seen, symbols)
+
+    def records(
+        self,
+        topic: str,
+        since: Mapping[str, Mapping[int, int]],
+        until: Mapping[str, Mapping[int, int]] | None = None,
+    ) -> pa.Table:
+        """Read any topic as it is, without its mapping.
+
+        Args:
+            topic: The topic.
+            since: Ends from which to read.
+            until: Ends before which to stop; left out: the ends now.
+
+        Returns:
+            A table of the schema `RECORD`.
+        """
+        letters = self._hop.dead_letters
+        names = (letters.reason_header, letters.source_header, letters.position_header) if letters else ()
+        rows: list[tuple[object, ...]] = []
+        for message in self._messages(topic, self._ranges(topic, since, until)):
+            headers = dict(message.headers() or [])
+            texts = [_text(headers.get(name)) if name else None for name in names] or [None] * 3
+            rows.append(
+                (
+                    message.key(),
+                    message.value(),
+                    message.partition(),
+                    message.offset(),
+                    message.timestamp()[1] * 1_000_000,
+                    *texts,
+                )
+            )
+        columns = zip(*rows, strict=True) if rows else ((),) * len(RECORD)
+        return pa.table([pa.array(c, f.type) for c, f in zip(columns, RECORD, strict=True)], schema=RECORD)
+
+    def dead_letters(
+        self, since: Mapping[str, Mapping[int, int]], until: Mapping[str, Mapping[int, int]] | None = None
+    ) -> pa.Table:
+        """Read the dead letters: original bytes, and why and where they were set aside (schema `RECORD`)."""
+        if self._hop.dead_letters is None:
+            raise TargetError("The target has no key `hops.kafka.dead_letters`.")
+        return self.records(self._hop.dead_letters.topic, since, until)
+
+    def gaps(
+        self, since: Mapping[str, Mapping[int, int]], until: Mapping[str, Mapping[int, int]] | None = None
+    ) -> pa.Table:
+        """Read the reports of gaps that the platform could not repair (schema `RECORD`)."""
+        if self._hop.gaps is None:
+            raise TargetError("The target has no key `hops.kafka.gaps`.")
+        return self.records(self._hop.gaps.topic, since, until)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        if "_consumer" in self.__dict__:
+            self._consumer.close()
+            del self.__dict__["_consumer"]
+
+    @cached_property
+    def _consumer(self) -> Consumer:
+        settings: dict[str, str | int | bool] = {
+            "group.id": f"tickproof-probe-{uuid.uuid4()}",  # the client demands one; nothing is ever stored
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 10,
+            "fetch.min.bytes": 1,
+            "queued.max.messages.kbytes": 65_536,
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 500,
+            "log_level": 0,
+        }
+        for name, value in self._hop.properties.items():
+            settings[name] = value if isinstance(value, str) else _opened(value, self._variables).value
+        settings["bootstrap.servers"] = self._hop.bootstrap
+        return Consumer(settings)
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        try:
+            metadata = self._consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
+            if metadata.error is not None:
+                self._unreachable(metadata.error, topic)
+            return {
+                partition: self._consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), timeout=_REQUEST_S
+                )[1]
+                for partition in sorted(metadata.partitions)
+            }
+        except KafkaException as error:
+            self._unreachable(error.args[0], topic)
+
+    def _ranges(
+        self,
+        topic: str,
+        since: Mapping[str, Mapping[int, int]],
+        until: Mapping[str, Mapping[int, int]] | None,
+    ) -> dict[int, tuple[int, int]]:
+        if topic not in since:
+            raise ValueError(f"There is no end of the topic {topic} to read from; known: {', '.join(since)}.")
+        ends = self._ends(topic) if until is None else until[topic]
+        # A partition that was added later is read from its beginning.
+        ranges = {partition: (since[topic].get(partition, 0), end) for partition, end in ends.items()}
+        return {partition: (first, end) for partition, (first, end) in ranges.items() if first < end}
+
+    def _chunks(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Iterator[_Chunk]:
+        for batch, seen_ns in self._batches(topic, ranges):
+            yield _Chunk(
+                values=[message.value() or b"" for message in batch],
+                keys=[message.key() for message in batch] if self._hop.key else [],
+                partitions=[message.partition() for message in batch],
+                offsets=[message.offset() for message in batch],
+                times_ns=[message.timestamp()[1] * 1_000_000 for message in batch],
+                seen_ns=seen_ns,
+            )
+
+    def _messages(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Iterator[Message]:
+        for batch, _ in self._batches(topic, ranges):
+            yield from batch
+
+    def _batches(
+        self, topic: str, ranges: Mapping[int, tuple[int, int]]
+    ) -> Iterator[tuple[list[Message], int]]:
+        """Consume exactly the ranges; a partition is done at its end or where the broker says so."""
+        if not ranges:
+            return
+        open_until = {partition: end for partition, (_, end) in ranges.items()}
+        position = {partition: first for partition, (first, _) in ranges.items()}
+        consumer = self._consumer
+        consumer.assign([TopicPartition(topic, p, first) for p, (first, _) in ranges.items()])
+        heard_ns = now_ns()
+        try:
+            while open_until:
+                wanted = sum(end - position[partition] for partition, end in open_until.items())
+                batch = consumer.consume(min(wanted, _BATCH), timeout=_PATIENCE_S)
+                seen_ns = now_ns()
+                kept, over = self._sorted_out(batch, open_until, position, topic)
+                if kept:
+                    heard_ns = seen_ns
+                    yield kept, seen_ns
+                if over and open_until:
+                    consumer.incremental_unassign([TopicPartition(topic, partition) for partition in over])
+                if seen_ns - heard_ns > _SILENCE_NS:
+                    missing = _records({p: (position[p], end) for p, end in open_until.items()})
+                    raise HopUnreachableError(
+                        f"Kafka at {self._hop.bootstrap} went silent: {missing:,} records of {topic} did not come"
+                        f" within {_SILENCE_NS // 1_000_000_000} s."
+                    )
+        except KafkaException as error:
+            self._unreachable(error.args[0], topic)
+        finally:
+            consumer.unassign()
+
+    def _sorted_out(
+        self,
+        batch: Sequence[Message],
+        open_until: dict[int, int],
+        position: dict[int, int],
+        topic: str,
+    ) -> tuple[list[Message], list[int]]:
+        """Keep the records of the ranges, note how far each partition is, and name those that are done."""
+        kept = []
+        for message in batch:
+            partition = message.partition()
+            error = message.error()
+            if error is None:
+                end = open_until.get(partition)
+                offset = message.offset()
+                if end is not None and offset < end:
+                    kept.append(message)
+                    position[partition] = offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own public name
+                position[partition] = max(position.get(partition, 0), message.offset())
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - same
+                raise Void(
+                    f"records of {topic}, partition {partition}, from offset {position[partition]:,} on"
+                    " are no longer in the topic; they were deleted before they could be read."
+                )
+            elif not error.retriable() and error.code() != KafkaError._TRANSPORT:  # noqa: SLF001 - same
+                self._unreachable(error, topic)
+        over = [partition for partition, end in open_until.items() if position[partition] >= end]
+        for partition in over:
+            del open_until[partition]
+        return kept, over
+
+    def _unreachable(self, error: KafkaError, topic: str) -> NoReturn:
+        raise HopUnreachableError(
+            f"Kafka at {self._hop.bootstrap} cannot be read (topic {topic}): {error.str()}."
+        ) from None
+
+
+def _records(ranges: Mapping[int, tuple[int, int]]) -> int:
+    return sum(end - first for first, end in ranges.values())
+
+
+def _strange_keys(chunk: _Chunk, seen: pa.Table) -> pa.Array:
+    """Name the keys that are not their trade's symbol; null where all is well."""
+    keys = pa.array(chunk.keys, pa.binary())
+    symbols = seen["symbol"].combine_chunks().cast(pa.binary())
+    same = pc.fill_null(pc.equal(keys, symbols), False)
+    if pc.all(same).as_py():
+        return pa.nulls(len(keys), pa.string())
+    return pa.array(
+        [
+            None if good else "no key" if key is None else f'key "{_text(key)}"'
+            for key, good in zip(chunk.keys, same.to_pylist(), strict=True)
+        ],
+        pa.string(),
+    )
+
+
+def _text(value: bytes | str | None) -> str | None:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
+def _opened(source: SecretSource, variables: Mapping[str, str]) -> Secret:
+    return source.read(variables)
