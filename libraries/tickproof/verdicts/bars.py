@@ -1,4 +1,4 @@
-"""Bars and daily summaries, computed from what was sent and compared with what was served, to the last digit."""
+"""Bars and daily summaries: computed from what was sent, compared with what was served, to the last digit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,8 +97,8 @@ class BarsVerdict:
         raise AssertionError(
             f"{self.compared:,} values of {self.what} should follow exactly from the trades, "
             f"but {len(self.differences):,} do not.\n"
-            f"First: {first.symbol} from {first.start_ns / 1e9:.0f} s, {first.field} should be {first.expected}, "
-            f"but {first.got} was served."
+            f"First: {first.symbol} from {first.start_ns / 1e9:.0f} s, "
+            f"{first.field} should be {first.expected}, but {first.got} was served."
         )
 
 
