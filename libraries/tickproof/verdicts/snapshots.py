@@ -4,6 +4,7 @@ Rows come from the metadata tables of the format (entries, files, snapshots) as 
 https://iceberg.apache.org/spec/#manifests and #snapshots.
 """
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,9 +45,8 @@ class Invariant:
             raise Void(f"{self.claim} cannot be judged: there are no {self.of}.")
         if self.breaches:
             shown = "\n".join(self.breaches[:5])
-            raise AssertionError(
-                f"{self.claim}, but {len(self.breaches):,} of {self.looked_at:,} {self.of} break that.\n{shown}"
-            )
+            bad = f"{len(self.breaches):,} of {self.looked_at:,} {self.of}"
+            raise AssertionError(f"{self.claim}, but {bad} break that.\n{shown}")
 
 
 def no_file_live_twice(entries: pa.Table) -> Invariant:
@@ -138,7 +138,7 @@ def additions_equal_rows(summaries: Sequence[Mapping[str, str]]) -> Invariant:
         summaries: Summary of each snapshot, oldest first, without a gap.
     """
     breaches = []
-    for n, (before, now) in enumerate(zip(summaries, summaries[1:], strict=False)):
+    for n, (before, now) in enumerate(itertools.pairwise(summaries)):
         for what in ("records", "data-files"):
             added, deleted = int(now.get(f"added-{what}", 0)), int(now.get(f"deleted-{what}", 0))
             expected = int(before.get(f"total-{what}", 0)) + added - deleted
