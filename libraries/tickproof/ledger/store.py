@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tickproof.ledger.rows import AnyRows
+from tickproof.ledger.rows import AnyRows, batches_of
 from tickproof.ledger.schemas import SEEN, SENT
 
 SENT_FILE = "sent.parquet"
+SEEN_FILE = "seen-{hop}.parquet"
 META_FILE = "meta.json"
 ROWS_A_GROUP = 1_000_000
 ROWS_A_BATCH = 262_144
@@ -21,7 +22,12 @@ FEW_VALUES = ("symbol", "side", "hop", "source", "expect", "kind", "place")
 
 @dataclass(frozen=True, slots=True)
 class StoredRows:
-    """The rows of one Parquet file, read a batch at a time."""
+    """The rows of one Parquet file, read a batch at a time.
+
+    Args:
+        path: The file.
+        rows_a_batch: How many rows a batch holds at most.
+    """
 
     path: Path
     rows_a_batch: int = ROWS_A_BATCH
@@ -33,18 +39,28 @@ class StoredRows:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order, with these columns only; columns of few values come dictionary-encoded."""
-        with pq.ParquetFile(self.path, read_dictionary=list(FEW_VALUES)) as file:
-            present = [name for name in columns if name in file.schema_arrow.names]
-            yield from file.iter_batches(batch_size=self.rows_a_batch, columns=present)
+        names = pq.read_schema(self.path).names
+        few = [name for name in FEW_VALUES if name in names]
+        with pq.ParquetFile(self.path, read_dictionary=few) as file:
+            yield from file.iter_batches(
+                self.rows_a_batch, columns=[name for name in columns if name in names]
+            )
 
     def table(self) -> pa.Table:
-        """Return all rows as one table in the schema they were saved in."""
+        """Return all rows as one table, in the schema in which they were saved."""
         return pq.read_table(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What was sent, what each hop showed, and how it is to be judged."""
+    """What was sent, what each hop showed, and how it is to be judged.
+
+    Attributes:
+        folder: Where it is kept.
+        sent: Rows of `SENT`.
+        seen: Rows of `SEEN` by hop, in the order of the way.
+        meta: What `save` was given.
+    """
 
     folder: Path
     sent: StoredRows
@@ -52,24 +68,64 @@ class Ledger:
     meta: Mapping[str, Any]
 
 
-def save(folder: Path, sent: pa.Table, seen: Mapping[str, AnyRows], meta: Mapping[str, Any]) -> Path:
-    """Write a ledger; the folder is made if need be.
+def save(folder: Path, sent: AnyRows, seen: Mapping[str, AnyRows], meta: Mapping[str, Any]) -> Path:
+    """Write a ledger and return its folder, which is made if need be.
 
-    `meta` says how to judge: `{"seed": 7, "target": "embedded", "hops": {"kafka": {"guarantee":
-    "at-least-once", "order": true, "lanes": true, "event_time_unit": "us"}, ...}}`; the keys of a hop are the
-    arguments of `tickproof.verdicts.judge`. Hops stand in the order of the way.
+    Args:
+        folder: Where to write.
+        sent: Rows of `SENT`.
+        seen: Rows of `SEEN` by hop, in the order of the way.
+        meta: Seed, target and whatever else helps to replay; `hops` says how each hop is to be judged, in the
+            arguments of `tickproof.verdicts.judge`: `{"seed": 7, "target": "embedded", "hops": {"kafka":
+            {"guarantee": "at-least-once", "order": true, "lanes": true, "event_time_unit": "us"}}}`.
     """
-    raise NotImplementedError
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / SENT_FILE, sent, SENT)
+    for hop, rows in seen.items():
+        _write(folder / SEEN_FILE.format(hop=hop), rows, SEEN)
+    hops = {hop: meta.get("hops", {}).get(hop, {}) for hop in seen}
+    text = json.dumps({**meta, "hops": hops}, indent=2, ensure_ascii=False)
+    (folder / META_FILE).write_text(text + "\n", encoding="utf-8")
+    return folder
 
 
 def load(folder: Path) -> Ledger:
     """Open a saved ledger. Rows are read when they are asked for.
 
     Raises:
-        ValueError: The folder holds no ledger, or a broken one; one sentence says which file.
+        ValueError: The folder holds no ledger, or not all of one; one sentence says which file.
     """
-    raise NotImplementedError
+    try:
+        meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
+        hops = list(meta["hops"])
+    except FileNotFoundError:
+        raise ValueError(f"{folder} is no ledger: there is no {META_FILE}") from None
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(
+            f"{folder / META_FILE} cannot be read: it must be JSON with the key `hops`"
+        ) from None
+    sent = StoredRows(folder / SENT_FILE)
+    seen = {hop: StoredRows(folder / SEEN_FILE.format(hop=hop)) for hop in hops}
+    for rows in (sent, *seen.values()):
+        _try(rows.path)
+    return Ledger(folder, sent, seen, meta)
 
 
-__all__ = ["SEEN", "SENT", "Ledger", "StoredRows", "load", "save"]
-_ = json
+def _write(path: Path, rows: AnyRows, schema: pa.Schema) -> None:
+    """Write rows of a schema; columns of few values are dictionary-encoded, all have statistics."""
+    few = [name for name in FEW_VALUES if name in schema.names]
+    with pq.ParquetWriter(
+        path, schema, compression="zstd", use_dictionary=few, write_statistics=True
+    ) as writer:
+        for batch in batches_of(rows, schema.names):
+            table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+            writer.write_table(table, row_group_size=ROWS_A_GROUP)
+
+
+def _try(path: Path) -> None:
+    try:
+        pq.read_metadata(path)
+    except FileNotFoundError:
+        raise ValueError(f"the ledger in {path.parent} is not whole: {path.name} is missing") from None
+    except (OSError, pa.ArrowInvalid):
+        raise ValueError(f"{path} cannot be read: it is no whole Parquet file") from None

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+MOST_KINDS_TOLD = 6
+NAMED_A_LINE = 3
+
 
 class Void(AssertionError):  # noqa: N818 - it is a verdict, not an error of the program
     """A verdict that cannot be given. Red like a failure, but it blames nobody."""
@@ -17,6 +20,11 @@ class Guarantee(StrEnum):
     AT_MOST_ONCE = "at-most-once"
     AT_LEAST_ONCE = "at-least-once"
     EXACTLY_ONCE = "exactly-once"
+
+    @property
+    def words(self) -> str:
+        """Return the promise as it stands in a sentence: "at most once"."""
+        return self.value.replace("-", " ")
 
 
 class Outcome(StrEnum):
@@ -51,7 +59,7 @@ class Anomaly:
 
     Attributes:
         kind: What is wrong.
-        symbol: The trade's symbol.
+        symbol: The trade's symbol, None where the row has none.
         trade_id: The trade's id; None where the row has none (phantom) or a whole symbol is meant (split).
         previous_id: The id sent before it for the same symbol, None at the start.
         next_id: The id sent after it for the same symbol, None at the end.
@@ -75,7 +83,34 @@ class Anomaly:
 
     def sentence(self) -> str:
         """Tell the anomaly in one sentence without a full stop."""
-        raise NotImplementedError
+        name = f"{self.symbol or '(no symbol)'} {'(no id)' if self.trade_id is None else self.trade_id}"
+        around = self._around()
+        match self.kind:
+            case Kind.LOST:
+                return f"{name} ({around}; last seen: {self.last_seen_at})"
+            case Kind.DUPLICATED:
+                return f"{name} seen {self.got} ({around})"
+            case Kind.ALTERED:
+                return f"{name} {self.field} should be {self.expected} but is {self.got}{self._at()}"
+            case Kind.PHANTOM:
+                origin = "was never sent" if self.expected is None else f"should be {self.expected}"
+                return f"{name} {origin} ({around}{self._at(', at ')})"
+            case Kind.OUT_OF_ORDER:
+                return f"{name} stands {self.got} ({self.where})"
+            case Kind.SPLIT:
+                return f"{self.symbol} stands in lanes {self.got}"
+
+    def _around(self) -> str:
+        if self.previous_id is None and self.next_id is None:
+            return "no neighbours"
+        if self.previous_id is None:
+            return f"first, before {self.next_id}"
+        if self.next_id is None:
+            return f"last, after {self.previous_id}"
+        return f"between {self.previous_id} and {self.next_id}"
+
+    def _at(self, join: str = " at ") -> str:
+        return "" if self.where is None else join + self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +152,41 @@ class HopVerdict:
     @property
     def outcome(self) -> Outcome:
         """Return PASS, FAIL or VOID, judged by the guarantee."""
-        raise NotImplementedError
+        if self.void is not None:
+            return Outcome.VOID
+        return Outcome.FAIL if self.broken else Outcome.PASS
 
     @property
     def ok(self) -> bool:
         """Tell whether the hop kept its guarantee."""
         return self.outcome is Outcome.PASS
 
+    @property
+    def broken(self) -> tuple[Kind, ...]:
+        """Return the kinds of anomaly that occur and that the guarantee does not excuse."""
+        return tuple(kind for kind in Kind if self.count(kind) and kind not in EXCUSED[self.guarantee])
+
     def count(self, kind: Kind) -> int:
         """Return how many anomalies of a kind there are, named or not."""
-        raise NotImplementedError
+        return {
+            Kind.LOST: self.lost,
+            Kind.DUPLICATED: self.duplicated,
+            Kind.ALTERED: self.altered,
+            Kind.PHANTOM: self.phantom,
+            Kind.OUT_OF_ORDER: self.out_of_order or 0,
+            Kind.SPLIT: self.split or 0,
+        }[kind]
 
     def sentences(self) -> str:
         """Return the text of the verdict: at most 8 lines, the first says what should be true."""
-        raise NotImplementedError
+        if self.void is not None:
+            return f"VOID: {self.void}, so nothing can be said of {self.hop}."
+        if self.ok:
+            return f"{self.hop} shows {self._promise()}.{self._excused()}"
+        lines = [f"{self.hop} should show {self._promise()}, but {self._wrong()}."]
+        lines += [self._line(kind) for kind in self.broken]
+        excused = self._excused().strip()
+        return "\n".join(lines + ([excused] if excused else []))
 
     def fail_if_any(self) -> None:
         """Raise what the verdict means.
@@ -139,4 +195,49 @@ class HopVerdict:
             AssertionError: The hop broke its guarantee.
             Void: No verdict can be given.
         """
-        raise NotImplementedError
+        if self.outcome is Outcome.VOID:
+            raise Void(self.sentences())
+        if self.outcome is Outcome.FAIL:
+            raise AssertionError(self.sentences())
+
+    def _promise(self) -> str:
+        more = ["unaltered"]
+        if self.out_of_order is not None:
+            more.append("in order")
+        if self.split is not None:
+            more.append("each symbol in one lane")
+        trades = "the one trade" if self.sent == 1 else f"each of {self.sent:,} trades"
+        return f"{trades} {self.guarantee.words}, {and_list(more)}"
+
+    def _wrong(self) -> str:
+        words = {
+            Kind.LOST: ("is lost", "are lost"),
+            Kind.DUPLICATED: ("row is one too many", "rows are too many"),
+            Kind.ALTERED: ("row is altered", "rows are altered"),
+            Kind.PHANTOM: ("row was not to be there", "rows were not to be there"),
+            Kind.OUT_OF_ORDER: ("pair is out of order", "pairs are out of order"),
+            Kind.SPLIT: ("symbol is split", "symbols are split"),
+        }
+        return and_list(
+            [f"{self.count(kind):,} {words[kind][self.count(kind) != 1]}" for kind in self.broken]
+        )
+
+    def _line(self, kind: Kind) -> str:
+        return named_line(kind.value.capitalize(), [one for one in self.anomalies if one.kind is kind])
+
+    def _excused(self) -> str:
+        counts = [(self.count(kind), kind) for kind in Kind if kind in EXCUSED[self.guarantee]]
+        told = [f"{count:,} {kind.value}" for count, kind in counts if count]
+        return f" {and_list(told).capitalize()}: allowed by {self.guarantee.value}." if told else ""
+
+
+def named_line(title: str, anomalies: list[Anomaly]) -> str:
+    """Name the first few anomalies in one line."""
+    told = "; ".join(anomaly.sentence() for anomaly in anomalies[:NAMED_A_LINE])
+    more = len(anomalies) - NAMED_A_LINE
+    return f"{title}: {told}{f'; and {more:,} more named' if more > 0 else ''}."
+
+
+def and_list(words: list[str]) -> str:
+    """Join words as a sentence does: "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
