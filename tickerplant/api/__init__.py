@@ -1,0 +1,1 @@
+"""The API of the tickerplant: stored trades, and what follows from them, over HTTP."""

@@ -1,0 +1,21 @@
+"""The table of trades as the API reads it: snapshots, blocks of files, pages, and facts by symbol."""
+
+from tickerplant.api.store.blocks import Blocks
+from tickerplant.api.store.digests import Digests, SymbolFacts
+from tickerplant.api.store.pages import Page, Position, Selection, SymbolTrades
+from tickerplant.api.store.snapshots import SnapshotGoneError, Snapshots, View
+from tickerplant.api.store.trades import TradeStore
+
+__all__ = [
+    "Blocks",
+    "Digests",
+    "Page",
+    "Position",
+    "Selection",
+    "SnapshotGoneError",
+    "Snapshots",
+    "SymbolFacts",
+    "SymbolTrades",
+    "TradeStore",
+    "View",
+]
