@@ -18,7 +18,9 @@ class Pace(Protocol):
         """Let time pass."""
 
 
-class _RealPace:
+class RealPace:
+    """The real clock."""
+
     now = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
 
@@ -76,7 +78,7 @@ def patiently(
         raise ValueError(f"A wait needs a budget and a pause above zero, not {within} and {every}.")
     if stalled_after is not None and progress is None:
         raise ValueError("A wait that gives up when progress stops needs to be told what progress is.")
-    pace = pace or _RealPace()
+    pace = pace or RealPace()
     watch = _Watch(pace.now(), describe, progress)
     deadline = watch.began + within.total_seconds()
     while True:

@@ -1,8 +1,9 @@
 """The topics of a platform, read in bulk by ranges of offsets."""
 
 import dataclasses
+import itertools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NoReturn
 
@@ -40,25 +41,22 @@ RECORD = pa.schema(
 _BATCH = 20_000
 _REQUEST_S = 10.0
 
-# A consumer waits for as many records as it was asked for or for this long. It is asked for no more than are there,
-# so the time-out counts only where offsets have holes (compaction, transactions).
+# A consumer waits for as many records as it was asked for or for this long. It is asked for no more than are
+# there, so the time-out counts only where offsets have holes (compaction, transactions).
 _PATIENCE_S = 0.25
 
 # Reading gives up when not one record came for so long.
 _SILENCE_NS = 15_000_000_000
-_INVALID_TIMESTAMP = 0
 
 
 @dataclasses.dataclass
-class _Chunk:
-    """Records in the order of receipt, column by column."""
+class _Batch:
+    """Records in the order of receipt."""
 
-    values: list[bytes] = dataclasses.field(default_factory=list)
-    keys: list[bytes | None] = dataclasses.field(default_factory=list)
-    partitions: list[int] = dataclasses.field(default_factory=list)
-    offsets: list[int] = dataclasses.field(default_factory=list)
-    times_ns: list[int] = dataclasses.field(default_factory=list)
-    seen_ns: int = 0
+    messages: list[Message]
+    partitions: np.ndarray
+    offsets: np.ndarray
+    seen_ns: int
 
     def where(self, row: int) -> str:
         """Say where a record stands."""
@@ -76,14 +74,16 @@ class KafkaProbe:
     def __init__(self, target: Target, variables: Mapping[str, str] | None = None) -> None:
         hop = target.resolve(variables or {}).hops.kafka
         if hop is None:
-            raise TargetError(f"Target {target.name} has no key `hops.kafka`, so there are no topics to read.")
+            raise TargetError(
+                f"Target {target.name} has no key `hops.kafka`, so there are no topics to read."
+            )
         self._hop: KafkaHop = hop
         self._variables = dict(variables or {})
         self._mapper = Mapper("kafka", hop.mapping, keeps_text=hop.keeps_text)
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The topics of the target: trades first, then those of dead letters and of gaps where it has them."""
+        """The topics of the target: trades, then dead letters and gaps where it has them."""
         others = (self._hop.dead_letters, self._hop.gaps)
         return (self._hop.topic, *(each.topic for each in others if each))
 
@@ -137,19 +137,16 @@ class KafkaProbe:
         symbols: Symbols | None = None,
     ) -> Iterator[pa.Table]:
         """Read the topic of trades as `read` does, a part at a time."""
-        topic = self._hop.topic
-        for chunk in self._chunks(topic, self._ranges(topic, since, until)):
-            rows = decode_values(chunk.values, self._hop.columns, chunk.where)
+        for batch in self._batches(self._hop.topic, self._ranges(self._hop.topic, since, until)):
+            rows = decode_values([m.value() or b"" for m in batch.messages], self._hop.columns, batch.where)
             positions = Positions(
-                lane=np.array(chunk.partitions, np.int64),
-                offset=np.array(chunk.offsets, np.int64),
-                seen_ns=np.full(len(chunk.values), chunk.seen_ns, np.int64),
-                hop_time_ns=np.array(chunk.times_ns, np.int64),
+                lane=batch.partitions,
+                offset=batch.offsets,
+                seen_ns=np.full(len(batch.messages), batch.seen_ns, np.int64),
+                place=self._strange_keys(batch, rows),
+                hop_time_ns=np.array([m.timestamp()[1] for m in batch.messages], np.int64) * 1_000_000,
             )
-            seen = self._mapper.sightings(rows, positions, chunk.where)
-            if self._hop.key is not None:
-                seen = seen.set_column(seen.schema.get_field_index("place"), "place", _strange_keys(chunk, seen))
-            yield only(seen, symbols)
+            yield only(self._mapper.sightings(rows, positions, batch.where), symbols)
 
     def records(
         self,
@@ -170,7 +167,8 @@ class KafkaProbe:
         letters = self._hop.dead_letters
         names = (letters.reason_header, letters.source_header, letters.position_header) if letters else ()
         rows: list[tuple[object, ...]] = []
-        for message in self._messages(topic, self._ranges(topic, since, until)):
+        batches = self._batches(topic, self._ranges(topic, since, until))
+        for message in itertools.chain.from_iterable(batch.messages for batch in batches):
             headers = dict(message.headers() or [])
             texts = [_text(headers.get(name)) if name else None for name in names] or [None] * 3
             rows.append(
@@ -255,85 +253,87 @@ class KafkaProbe:
         ranges = {partition: (since[topic].get(partition, 0), end) for partition, end in ends.items()}
         return {partition: (first, end) for partition, (first, end) in ranges.items() if first < end}
 
-    def _chunks(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Iterator[_Chunk]:
-        for batch, seen_ns in self._batches(topic, ranges):
-            yield _Chunk(
-                values=[message.value() or b"" for message in batch],
-                keys=[message.key() for message in batch] if self._hop.key else [],
-                partitions=[message.partition() for message in batch],
-                offsets=[message.offset() for message in batch],
-                times_ns=[message.timestamp()[1] * 1_000_000 for message in batch],
-                seen_ns=seen_ns,
-            )
-
-    def _messages(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Iterator[Message]:
-        for batch, _ in self._batches(topic, ranges):
-            yield from batch
-
-    def _batches(
-        self, topic: str, ranges: Mapping[int, tuple[int, int]]
-    ) -> Iterator[tuple[list[Message], int]]:
+    def _batches(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Iterator[_Batch]:
         """Consume exactly the ranges; a partition is done at its end or where the broker says so."""
         if not ranges:
             return
-        open_until = {partition: end for partition, (_, end) in ranges.items()}
-        position = {partition: first for partition, (first, _) in ranges.items()}
         consumer = self._consumer
-        consumer.assign([TopicPartition(topic, p, first) for p, (first, _) in ranges.items()])
+        consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in ranges.items()])
+        partitions = max(ranges) + 1
+        position, end = np.zeros(partitions, np.int64), np.zeros(partitions, np.int64)
+        for partition, (first, last) in ranges.items():
+            position[partition], end[partition] = first, last
         heard_ns = now_ns()
         try:
-            while open_until:
-                wanted = sum(end - position[partition] for partition, end in open_until.items())
-                batch = consumer.consume(min(wanted, _BATCH), timeout=_PATIENCE_S)
-                seen_ns = now_ns()
-                kept, over = self._sorted_out(batch, open_until, position, topic)
-                if kept:
-                    heard_ns = seen_ns
-                    yield kept, seen_ns
-                if over and open_until:
-                    consumer.incremental_unassign([TopicPartition(topic, partition) for partition in over])
-                if seen_ns - heard_ns > _SILENCE_NS:
-                    missing = _records({p: (position[p], end) for p, end in open_until.items()})
+            while (wanted := int((end - position).clip(min=0).sum())) > 0:
+                messages = consumer.consume(min(wanted, _BATCH), timeout=_PATIENCE_S)
+                batch = self._sorted_out(messages, position, end, topic)
+                if batch.messages:
+                    heard_ns = batch.seen_ns
+                    yield batch
+                elif batch.seen_ns - heard_ns > _SILENCE_NS:
                     raise HopUnreachableError(
-                        f"Kafka at {self._hop.bootstrap} went silent: {missing:,} records of {topic} did not come"
-                        f" within {_SILENCE_NS // 1_000_000_000} s."
+                        f"Kafka at {self._hop.bootstrap} went silent: {wanted:,} records of {topic}"
+                        f" did not come within {_SILENCE_NS // 1_000_000_000} s."
                     )
+                done = [p for p in ranges if position[p] >= end[p]]
+                if done and len(done) < len(ranges):
+                    # Others may be writing on; what comes after the range must not crowd out the rest.
+                    consumer.pause([TopicPartition(topic, partition) for partition in done])
         except KafkaException as error:
             self._unreachable(error.args[0], topic)
         finally:
             consumer.unassign()
 
     def _sorted_out(
-        self,
-        batch: Sequence[Message],
-        open_until: dict[int, int],
-        position: dict[int, int],
-        topic: str,
-    ) -> tuple[list[Message], list[int]]:
-        """Keep the records of the ranges, note how far each partition is, and name those that are done."""
-        kept = []
-        for message in batch:
-            partition = message.partition()
-            error = message.error()
-            if error is None:
-                end = open_until.get(partition)
-                offset = message.offset()
-                if end is not None and offset < end:
-                    kept.append(message)
-                    position[partition] = offset + 1
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own public name
-                position[partition] = max(position.get(partition, 0), message.offset())
-            elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - same
-                raise Void(
-                    f"records of {topic}, partition {partition}, from offset {position[partition]:,} on"
-                    " are no longer in the topic; they were deleted before they could be read."
-                )
-            elif not error.retriable() and error.code() != KafkaError._TRANSPORT:  # noqa: SLF001 - same
-                self._unreachable(error, topic)
-        over = [partition for partition, end in open_until.items() if position[partition] >= end]
-        for partition in over:
-            del open_until[partition]
-        return kept, over
+        self, messages: list[Message], position: np.ndarray, end: np.ndarray, topic: str
+    ) -> _Batch:
+        """Keep the records of the ranges and note how far each partition is."""
+        seen_ns = now_ns()
+        if any(message.error() is not None for message in messages):
+            for message in messages:
+                self._heed(message, position, topic)
+            messages = [message for message in messages if message.error() is None]
+        partitions = np.array([message.partition() for message in messages], np.int64)
+        offsets = np.array([message.offset() for message in messages], np.int64)
+        inside = offsets < end[partitions]
+        if not inside.all():
+            messages = [message for message, keep in zip(messages, inside, strict=True) if keep]
+            partitions, offsets = partitions[inside], offsets[inside]
+        np.maximum.at(position, partitions, offsets + 1)
+        return _Batch(messages, partitions, offsets, seen_ns)
+
+    def _heed(self, message: Message, position: np.ndarray, topic: str) -> None:
+        """Act on what the client reports in place of a record."""
+        error, partition = message.error(), message.partition()
+        if error is None:
+            return
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own public name
+            position[partition] = max(position[partition], message.offset() or 0)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - same
+            raise Void(
+                f"records of {topic}, partition {partition}, from offset {position[partition]:,} on"
+                " are no longer in the topic; they were deleted before they could be read."
+            )
+        elif not error.retriable() and error.code() != KafkaError._TRANSPORT:  # noqa: SLF001 - same
+            self._unreachable(error, topic)
+
+    def _strange_keys(self, batch: _Batch, rows: pa.Table) -> pa.Array:
+        """Name the keys that are not their trade's symbol; null where all is well."""
+        if self._hop.key is None:
+            return pa.nulls(rows.num_rows, pa.string())
+        keys = [message.key() for message in batch.messages]
+        column = rows[self._hop.key].combine_chunks().cast(pa.binary())
+        same = pc.fill_null(pc.equal(pa.array(keys, pa.binary()), column), False)
+        if pc.all(same).as_py():
+            return pa.nulls(rows.num_rows, pa.string())
+        return pa.array(
+            [
+                None if good else "no key" if key is None else f'key "{_text(key)}"'
+                for key, good in zip(keys, same.to_pylist(), strict=True)
+            ],
+            pa.string(),
+        )
 
     def _unreachable(self, error: KafkaError, topic: str) -> NoReturn:
         raise HopUnreachableError(
@@ -343,22 +343,6 @@ class KafkaProbe:
 
 def _records(ranges: Mapping[int, tuple[int, int]]) -> int:
     return sum(end - first for first, end in ranges.values())
-
-
-def _strange_keys(chunk: _Chunk, seen: pa.Table) -> pa.Array:
-    """Name the keys that are not their trade's symbol; null where all is well."""
-    keys = pa.array(chunk.keys, pa.binary())
-    symbols = seen["symbol"].combine_chunks().cast(pa.binary())
-    same = pc.fill_null(pc.equal(keys, symbols), False)
-    if pc.all(same).as_py():
-        return pa.nulls(len(keys), pa.string())
-    return pa.array(
-        [
-            None if good else "no key" if key is None else f'key "{_text(key)}"'
-            for key, good in zip(chunk.keys, same.to_pylist(), strict=True)
-        ],
-        pa.string(),
-    )
 
 
 def _text(value: bytes | str | None) -> str | None:

@@ -197,13 +197,19 @@ class KafkaHop(_Hop):
     properties: dict[str, str | SecretSource] = {}
     """Further settings of the Kafka client, such as security."""
     topic: Text
-    key: Literal["symbol"] | None = "symbol"
-    """What the records' keys are; nothing: not judged."""
+    key: Text | None = None
+    """The field of a value that the record's key repeats; left out: keys are not looked at."""
     format: Literal["json"]
     columns: dict[Text, ColumnType]
     """The fields of a value that the mapping uses."""
     dead_letters: DeadLetters | None = None
     gaps: Gaps | None = None
+
+    @model_validator(mode="after")
+    def _key_is_a_column(self) -> "KafkaHop":
+        if self.key is not None and self.columns.get(self.key) is not ColumnType.TEXT:
+            raise ValueError(f"has the key `{self.key}`, which must be a text column of `columns`.")
+        return self
 
 
 class LakeHop(_Hop):
