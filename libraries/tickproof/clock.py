@@ -9,7 +9,7 @@ import time
 
 
 def _anchor() -> int:
-    """Returns the wall clock's lead over the monotonic clock, from the tightest of a few readings."""
+    """Return the wall clock's lead over the monotonic clock, from the tightest of a few readings."""
     readings = []
     for _ in range(8):
         before = time.monotonic_ns()
@@ -23,7 +23,7 @@ _LEAD_NS = _anchor()
 
 
 def now_ns() -> int:
-    """Returns the time now in nanoseconds since the Unix epoch.
+    """Return the time now in nanoseconds since the Unix epoch.
 
     Example:
         >>> first = now_ns()

@@ -29,4 +29,6 @@ def approve(name: str, text: str, *, hide: Mapping[str, str] | None = None) -> N
         return
     received.write_text(text, encoding="utf-8")
     was = "there is no approved text yet" if agreed is None else f"approved:\n{agreed}"
-    raise AssertionError(f"{name} says something new.\n{was}\nreceived:\n{text}To agree: mv {received} {approved}")
+    raise AssertionError(
+        f"{name} says something new.\n{was}\nreceived:\n{text}To agree: mv {received} {approved}"
+    )

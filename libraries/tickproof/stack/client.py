@@ -1,40 +1,435 @@
 """The stack as a run sees it: bring it up, look at it, disturb it, take it down."""
 
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
-from tickproof.stack.model import ServiceState, StackEvent
+import psutil
+
+from tickproof.stack import failure, folders, holding, planning, processes, timeline, wire
+from tickproof.stack.errors import StackError, StackInputError
+from tickproof.stack.model import ServiceState, StackEvent, StackPlan
+from tickproof.stack.ports import Ports
+from tickproof.stack.spec import StackSpec, of_target
+
+if TYPE_CHECKING:
+    from tickproof.target import Target
+
+Progress = Callable[[str], None]
+_LOOK_EVERY = 0.01
+_ABANDONED_WITHIN = 5.0
+
+
+def _silent(_: str) -> None:
+    """Show no progress."""
 
 
 class Stack:
-    """A running stack (interface; the body follows)."""
+    """A running stack.
 
-    folder: Path
-    kept: bool
+    Attributes:
+        name: of its target.
+        folder: the run's folder: logs/, events.jsonl, stack.json.
+        kept: whether it outlives the run that started it.
+    """
+
+    def __init__(self, folder: Path, *, kept: bool, run: "_Run | None" = None) -> None:
+        """Reach a running stack; use `up` or `find` to get one."""
+        self.name = folders.name_of(folder)
+        self.folder = folder
+        self.kept = kept
+        self._run = run
 
     @classmethod
-    def up(cls, target: Any, *, keep: bool = False, progress: Callable[[str], None] = ..., within: float = 120.0) -> "Stack": ...
+    def up(
+        cls,
+        target: Union["Target", StackSpec],
+        *,
+        keep: bool = False,
+        progress: Progress = _silent,
+        within: float = 60.0,
+        environment: Mapping[str, str] | None = None,
+        seed: Path | None = None,
+    ) -> "Stack":
+        """Start a stack and wait until all of it is ready.
+
+        Args:
+            target: what to start.
+            keep: whether it stays when this process ends. A kept stack that runs already is taken as it is.
+                Otherwise the stack ends with this process, however that ends.
+            progress: called with a line of text for each step.
+            within: seconds for all services to become ready; preparing them does not count.
+            environment: further variables, before the target's own.
+            seed: a folder whose content the services find in STATE_DIR.
+
+        Raises:
+            StackInputError: the compose file or a setting is wrong; nothing was started.
+            StackError: a service ended, became unhealthy or was not ready in time; nothing is left running.
+        """
+        spec = of_target(target)
+        spec = replace(spec, environment={**spec.environment, **(environment or {})})
+        folders.make_usable(folders.state_folder(), "TICKPROOF_STATE_DIR")
+        folders.make_usable(folders.cache_folder(), "TICKPROOF_CACHE_DIR")
+        if not keep:
+            return cls._start(spec, keep=False, progress=progress, within=within, seed=seed)
+        with folders.only_one(folders.state_folder() / f"keep-{spec.name}.lock"):
+            return cls.find(spec) or cls._start(spec, keep=True, progress=progress, within=within, seed=seed)
+
     @classmethod
-    def find(cls, target: Any) -> "Stack | None": ...
-    def down(self) -> None: ...
-    def status(self) -> list[ServiceState]: ...
-    def events(self, since: int = 0) -> list[StackEvent]: ...
-    def wait_event(self, service: str, what: str, *, since: int = 0, within: float) -> StackEvent: ...
-    def log_tail(self, service: str, lines: int = 20) -> list[str]: ...
-    def kill(self, service: str) -> None: ...
-    def stop(self, service: str) -> None: ...
-    def start(self, service: str) -> None: ...
-    def restart(self, service: str, *, command: Sequence[str] | None = None, environment: Mapping[str, str] | None = None, once: bool = False) -> None: ...
-    def pause(self, service: str) -> None: ...
-    def resume(self, service: str) -> None: ...
-    def wait_healthy(self, services: Sequence[str] | None = None, *, within: float) -> None: ...
+    def find(cls, target: Union["Target", StackSpec, str]) -> "Stack | None":
+        """Return the kept stack of a target, or None where none runs.
+
+        Args:
+            target: what the stack must have been started from, or only its name.
+
+        Raises:
+            StackInputError: it was started from another compose file or other settings than are there now.
+            StackError: it runs, but what it says of itself cannot be read.
+        """
+        name = target if isinstance(target, str) else target.name
+        for folder in reversed(folders.runs()):
+            if folders.name_of(folder) != name or not folders.is_alive(folder):
+                continue
+            if not (folder / "stack.json").exists():  # it only just starts
+                continue
+            told = folders.read_stack(folder)
+            if not told["kept"]:
+                continue
+            if not isinstance(target, str) and told["digest"] != planning.draft(of_target(target)).digest:
+                raise StackInputError(
+                    f"The kept stack {name} was started from another compose file or other settings than there are "
+                    f"now; end it with `tickproof down --target {name}` and start again."
+                )
+            return cls(folder, kept=True)
+        return None
+
+    @classmethod
+    def _start(
+        cls, spec: StackSpec, *, keep: bool, progress: Progress, within: float, seed: Path | None
+    ) -> "Stack":
+        draft = planning.draft(spec)
+        for sentence in folders.clean():
+            progress(sentence)
+        run = _Run(spec.name)
+        try:
+            ports = Ports()
+            try:
+                plan = planning.plan(draft, run.folder, folders.cache_folder(), ports)
+                if seed:
+                    shutil.copytree(seed, run.folder / "data", dirs_exist_ok=True)
+                run.launch(plan, ports.descriptors)
+            finally:
+                ports.release()
+            run.wait_ready(plan, progress, within)
+            if keep:
+                run.line.ask("keep")
+            stack = cls(run.folder, kept=keep, run=run)
+            stack.__dict__["_told"] = stack._ask("variables")
+        except BaseException:
+            run.abandon()
+            raise
+        return stack
+
+    # Looking
+
+    def status(self) -> list[ServiceState]:
+        """Return how each service stands, in the order of the compose file; the simulated exchange comes first."""
+        return [ServiceState(**service) for service in self._ask("status")["services"]]
+
+    def events(self, since: int = 0) -> list[StackEvent]:
+        """Return the timeline, after event number `since`. It can be read when the stack is gone, too."""
+        return timeline.read(self.folder / "events.jsonl")[since:]
+
+    def wait_event(self, service: str, what: str, *, since: int = 0, within: float) -> StackEvent:
+        """Wait for an event.
+
+        Args:
+            service: to which service.
+            what: died, healthy, ...
+            since: only events after this number count.
+            within: seconds to wait.
+
+        Raises:
+            StackError: it did not happen in time.
+        """
+        deadline, last = time.monotonic() + within, since
+        while (left := deadline - time.monotonic()) > 0:
+            for event in self._events(last, left):
+                last = event.n
+                if (event.service, event.what) == (service, what):
+                    return event
+        told = [f"{event.service} {event.what}" for event in self.events(since) if event.what != "preparing"]
+        seen = ", ".join(told[-5:]) or "nothing"
+        raise StackError(
+            f"{service} should have {what} within {within:g} s, but did not; what happened instead: {seen}."
+        )
+
+    def wait_healthy(self, services: Sequence[str] | None = None, *, within: float) -> None:
+        """Wait until services are healthy; one without a health check until it runs.
+
+        Args:
+            services: their names; None means all.
+            within: seconds to wait.
+
+        Raises:
+            StackError: one is not in time, or has ended for good.
+        """
+        deadline, last = time.monotonic() + within, len(self.events())
+        while True:
+            states = {state.name: state for state in self.status()}
+            for name in services or ():
+                if name not in states:
+                    raise StackError(f"There is no service {name}; services: {', '.join(states)}.")
+            waiting = [states[name] for name in services or states if not _is_well(states[name])]
+            if not waiting:
+                return
+            left = deadline - time.monotonic()
+            dead = next((state for state in waiting if state.state == "exited"), None)
+            if dead or left <= 0:
+                late = dead or waiting[0]
+                waited = "it has ended" if dead else f"it is not healthy after {within:g} s"
+                raise StackError(
+                    failure.did_not_start(late, self._log(late.name), self.log_tail(late.name), waited=waited)
+                )
+            last = max([last, *(event.n for event in self._events(last, left))])
+
+    def log_tail(self, service: str, lines: int = 20) -> list[str]:
+        """Return the last lines that a service wrote, secrets made unreadable."""
+        return failure.tail(self._log(service), lines, self.secrets)
+
     @property
-    def variables(self) -> dict[str, str]: ...
+    def variables(self) -> dict[str, str]:
+        """What the compose file's templates were filled with. It holds the API keys: never show it."""
+        return dict(self._told["variables"])
+
     @property
-    def secrets(self) -> tuple[str, ...]: ...
+    def secrets(self) -> tuple[str, ...]:
+        """The secret values among the variables, for redaction."""
+        return tuple(self._told["secrets"])
+
     @property
-    def exchange_control_url(self) -> str | None: ...
+    def exchange_control_url(self) -> str | None:
+        """Where the simulated exchange takes orders; None where the stack has none."""
+        return self.variables.get("EXCHANGE_CONTROL_URL")
+
+    # Disturbing
+
+    def kill(self, service: str) -> None:
+        """Kill a service as a crash would; its restart policy applies."""
+        self._ask("kill", service=service)
+
+    def stop(self, service: str) -> None:
+        """Stop a service with its stop signal, and after its grace period by force. It stays stopped."""
+        self._ask("stop", service=service)
+
+    def start(self, service: str) -> None:
+        """Start a service that was stopped or has ended."""
+        self._ask("start", service=service)
+
+    def restart(
+        self,
+        service: str,
+        *,
+        command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        once: bool = False,
+    ) -> None:
+        """Stop a service and start it again.
+
+        Args:
+            service: its name.
+            command: run this instead of its own command. It stays so until the next restart by hand without it.
+            environment: variables on top of its own, as long.
+            once: both are for the next start only; when its restart policy starts it again, it is as it was.
+        """
+        told = {
+            "command": list(command) if command else None,
+            "environment": dict(environment) if environment else None,
+        }
+        self._ask("restart", service=service, once=once, **told)
+
+    def pause(self, service: str) -> None:
+        """Freeze a service."""
+        self._ask("pause", service=service)
+
+    def resume(self, service: str) -> None:
+        """Let a frozen service go on."""
+        self._ask("resume", service=service)
+
     @contextmanager
-    def hold(self, *, exclusive: bool, within: float = 600.0) -> Iterator[None]: ...
+    def hold(self, *, exclusive: bool, within: float = 600.0) -> Iterator[None]:
+        """Hold the stack while a block runs: shared with others, or alone.
+
+        Args:
+            exclusive: whether nobody else may hold it meanwhile.
+            within: seconds to wait for the others.
+
+        Raises:
+            StackError: the others did not let go in time.
+        """
+        with holding.hold(self.folder, exclusive=exclusive, within=within):
+            yield
+
+    # Ending
+
+    def down(self) -> None:
+        """Stop all services and remove their data; logs and timeline stay in the folder."""
+        within = _ABANDONED_WITHIN
+        with contextlib.suppress(wire.SupervisorGone):
+            self.secrets  # noqa: B018 - logs are read without secrets afterwards, too
+            within += self._ask("down")["within"]
+        _end(self.folder, within)
+        if self._run:
+            self._run.close()
+
+    # Small parts
+
+    @cached_property
+    def _told(self) -> dict[str, Any]:
+        return self._ask("variables")
+
+    def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
+        return wire.ask(self.folder, self.name, do, **arguments)
+
+    def _events(self, since: int, wait: float) -> list[StackEvent]:
+        return [StackEvent(**event) for event in self._ask("events", since=since, wait=wait)["events"]]
+
+    def _log(self, service: str) -> Path:
+        return self.folder / "logs" / f"{service}.log"
+
+
+class _Run:
+    """A stack on its way up: its folder, and the line to its supervisor that ties it to this process."""
+
+    def __init__(self, name: str) -> None:
+        self.folder, self._lock = folders.new_run(name)
+        self.line: wire.Line
+        self._name = name
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    def launch(self, plan: StackPlan, descriptors: tuple[int, ...]) -> None:
+        """Start the supervisor: it inherits the run's lock and the locks of the ports."""
+        folders.write_json(self.folder / "plan.json", plan.to_json())
+        ours, its = socket.socketpair()
+        with (self.folder / "logs" / "supervisor.log").open("wb") as log:
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-m", "tickproof.stack.supervisor", str(self.folder)],
+                env={**os.environ, processes.MARK: str(self.folder)},
+                stdin=its.fileno(),
+                stdout=log,
+                stderr=log,
+                pass_fds=(self._lock, *descriptors),
+                start_new_session=True,
+            )
+        its.close()
+        os.close(self._lock)
+        self._lock = -1
+        self.line = wire.Line(ours, self._name)
+
+    def wait_ready(self, plan: StackPlan, progress: Progress, within: float) -> None:
+        """Wait until all services are ready; fail as soon as one cannot become so."""
+        began = deadline = time.monotonic()
+        deadline += within
+        last = 0
+        answer: dict[str, Any] = {"ready": False}
+        while not answer["ready"]:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self._fail(plan, None, f"it is not ready after {within:g} s")
+            try:
+                answer = self.line.ask("events", since=last, wait=min(left, 5.0))
+            except wire.SupervisorGone:
+                said = failure.tail(self.folder / "logs" / "supervisor.log", 3, plan.secrets)
+                raise StackError(
+                    f"The supervisor of stack {self._name} ended: {' '.join(said) or 'it said nothing'}"
+                ) from None
+            for event in (StackEvent(**each) for each in answer["events"]):
+                last = event.n
+                after = f"{time.monotonic() - began:.1f} s"
+                if event.what == "preparing":
+                    deadline = time.monotonic() + within
+                    progress(f"{event.service}: {event.detail}")
+                elif event.what in ("started", "healthy"):
+                    progress(
+                        f"{event.service} {'is healthy' if event.what == 'healthy' else 'started'} after {after}"
+                    )
+                elif event.what in ("unhealthy", "oom") or (
+                    event.what == "died" and not self._done(plan, event)
+                ):
+                    self._fail(
+                        plan,
+                        event,
+                        {"unhealthy": "it became unhealthy"}.get(event.what, f"it ended after {after}"),
+                    )
+
+    @staticmethod
+    def _done(plan: StackPlan, event: StackEvent) -> bool:
+        """Whether a service has ended well that only has a task to do."""
+        service = next(service for service in plan.services if service.name == event.service)
+        return event.exit_code == 0 and service.health is None
+
+    def _fail(self, plan: StackPlan, event: StackEvent | None, waited: str) -> None:
+        states = [ServiceState(**service) for service in self.line.ask("status")["services"]]
+        late = next(
+            state for state in states if (state.name == event.service if event else not _is_well(state))
+        )
+        if event and event.exit_code is not None:  # its restart policy may have started it again meanwhile
+            late = replace(late, state="exited", exit_code=event.exit_code, reason=event.detail)
+        log = self.folder / "logs" / f"{late.name}.log"
+        raise StackError(failure.did_not_start(late, log, failure.tail(log, 20, plan.secrets), waited=waited))
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._supervisor is None:
+            os.close(self._lock)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        self.line.close()
+        _end(self.folder, _ABANDONED_WITHIN)
+        self._supervisor.wait()
+
+    def close(self) -> None:
+        """Let go of a supervisor that has ended."""
+        self.line.close()
+        if self._supervisor:
+            self._supervisor.wait()
+
+
+def _is_well(state: ServiceState) -> bool:
+    if state.health is not None:
+        return state.state == "running" and state.health == "healthy"
+    return state.state == "running" or (state.state == "exited" and state.exit_code == 0)
+
+
+def _end(folder: Path, within: float) -> None:
+    """Wait until a run has ended; end what is left of it after that by force."""
+    deadline = time.monotonic() + within
+    while folders.is_alive(folder):
+        if time.monotonic() >= deadline:
+            _kill_supervisor(folder)
+            deadline += _ABANDONED_WITHIN
+        time.sleep(_LOOK_EVERY)
+    if not (folder / "ended").exists():
+        processes.reap(folder)
+        folders.clear(folder)
+
+
+def _kill_supervisor(folder: Path) -> None:
+    """Kill the supervisor of a run: the leader of its own session that carries the run's mark."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if (
+                process.environ().get(processes.MARK) == str(folder)
+                and "tickproof.stack.supervisor" in process.cmdline()
+            ):
+                process.kill()

@@ -57,7 +57,7 @@ class ServicePlan:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ServicePlan":
-        """Rebuilds a service from the form that `StackPlan.to_json` wrote."""
+        """Rebuild a service from the form that `StackPlan.to_json` wrote."""
         return cls(
             **{
                 **data,
@@ -77,18 +77,17 @@ class StackPlan:
 
     name: str
     digest: str
-    cache: str
     services: tuple[ServicePlan, ...]
     variables: dict[str, str]
     secrets: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the plan as plain JSON values."""
+        """Return the plan as plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "StackPlan":
-        """Rebuilds a plan from the form that `to_json` wrote."""
+        """Rebuild a plan from the form that `to_json` wrote."""
         services = tuple(ServicePlan.from_json(service) for service in data["services"])
         return cls(**{**data, "services": services, "secrets": tuple(data["secrets"])})
 

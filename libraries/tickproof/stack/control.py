@@ -1,0 +1,133 @@
+"""The supervisor's control socket: one JSON object a line asks, one answers.
+
+{"do": "stop", "service": "writer"}  ->  {"ok": true}
+{"do": "kill", "service": "wirter"}  ->  {"ok": false, "error": "There is no service wirter; services: ..."}
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tickproof.stack.errors import StackError
+from tickproof.stack.service import Override, Service
+
+if TYPE_CHECKING:
+    from tickproof.stack.supervisor import Supervisor
+
+Reply = dict[str, Any]
+
+
+class Control:
+    """Answers requests on behalf of a supervisor."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        """Serve a supervisor."""
+        self._supervisor = supervisor
+        self._orders: dict[str, Callable[[Reply], Awaitable[Reply]]] = {
+            "status": self._status,
+            "events": self._events,
+            "variables": self._variables,
+            "keep": self._keep,
+            "down": self._down,
+            "start": self._start,
+            "stop": self._stop,
+            "kill": self._kill,
+            "restart": self._restart,
+            "pause": self._pause,
+            "resume": self._resume,
+        }
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection until it closes."""
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):  # gone, or a line longer than any request
+            return
+        finally:
+            writer.transport.abort()
+
+    async def _answer(self, line: bytes) -> Reply:
+        try:
+            request = json.loads(line)
+            order = self._orders[request["do"]]
+        except (ValueError, KeyError, TypeError):
+            return {
+                "ok": False,
+                "error": f"The stack takes no such order; it knows: {', '.join(self._orders)}.",
+            }
+        try:
+            return {"ok": True, **await order(request)}
+        except StackError as error:
+            return {"ok": False, "error": str(error)}
+
+    async def _status(self, _: Reply) -> Reply:
+        return {"services": [asdict(service.describe()) for service in self._supervisor.services.values()]}
+
+    async def _events(self, request: Reply) -> Reply:
+        """Return events after number `since`; wait up to `wait` seconds for the first."""
+        since, timeline = int(request["since"]), self._supervisor.timeline
+        try:
+            async with asyncio.timeout(float(request["wait"])):
+                await timeline.until(lambda: len(timeline.events) > since)
+        except TimeoutError:
+            pass
+        return {
+            "events": [asdict(event) for event in timeline.events[since:]],
+            "ready": self._supervisor.is_ready,
+        }
+
+    async def _variables(self, _: Reply) -> Reply:
+        return {"variables": self._supervisor.variables, "secrets": self._supervisor.plan.secrets}
+
+    async def _keep(self, _: Reply) -> Reply:
+        self._supervisor.keep()
+        return {}
+
+    async def _down(self, _: Reply) -> Reply:
+        """Begin to end; tell how long that may take."""
+        services = self._supervisor.services.values()
+        self._supervisor.end()
+        return {"within": sum(service.plan.stop_grace for service in services)}
+
+    async def _start(self, request: Reply) -> Reply:
+        self._service(request).start()
+        return {}
+
+    async def _stop(self, request: Reply) -> Reply:
+        await self._service(request).stop()
+        return {}
+
+    async def _kill(self, request: Reply) -> Reply:
+        await self._service(request).kill()
+        return {}
+
+    async def _restart(self, request: Reply) -> Reply:
+        command, environment = request.get("command"), request.get("environment")
+        override = None
+        if command is not None or environment is not None:
+            override = Override(
+                tuple(command) if command else None, environment or {}, bool(request.get("once"))
+            )
+        await self._service(request).restart(override)
+        return {}
+
+    async def _pause(self, request: Reply) -> Reply:
+        self._service(request).pause()
+        return {}
+
+    async def _resume(self, request: Reply) -> Reply:
+        self._service(request).resume()
+        return {}
+
+    def _service(self, request: Reply) -> Service:
+        services = self._supervisor.services
+        if self._supervisor.is_ending:
+            raise StackError("The stack goes down.")
+        name = request.get("service")
+        if name not in services:
+            raise StackError(f"There is no service {name}; services: {', '.join(services)}.")
+        return services[name]

@@ -1,0 +1,82 @@
+"""Talks to a supervisor: requests and answers as lines of JSON on a Unix socket."""
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from tickproof.stack.errors import StackError
+
+_LONGEST_PATH = 100
+
+
+class SupervisorGone(StackError):  # noqa: N818 - it reads as what happened
+    """The supervisor does not answer any more."""
+
+
+class Line:
+    """One connection to a supervisor."""
+
+    def __init__(self, connection: socket.socket, name: str) -> None:
+        """Use a connected socket; `name` is the stack's, for messages."""
+        self._socket = connection
+        self._file = connection.makefile("rb")
+        self._name = name
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
+        """Send a request and return its answer.
+
+        Raises:
+            SupervisorGone: nobody answers.
+            StackError: the supervisor refuses.
+        """
+        try:
+            self._socket.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
+            line = self._file.readline()
+        except OSError:
+            line = b""
+        if not line.endswith(b"\n"):
+            raise SupervisorGone(f"Stack {self._name} is gone: its supervisor has ended.")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer["ok"]:
+            raise StackError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._file.close()
+        self._socket.close()
+
+
+def ask(folder: Path, name: str, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
+    """Ask the supervisor of a run's folder one thing.
+
+    Raises:
+        SupervisorGone: nobody answers.
+        StackError: the supervisor refuses.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        _connect(connection, folder / "control.sock")
+    except OSError:
+        connection.close()
+        raise SupervisorGone(f"Stack {name} is gone: its supervisor has ended.") from None
+    line = Line(connection, name)
+    try:
+        return line.ask(do, **arguments)
+    finally:
+        line.close()
+
+
+def _connect(connection: socket.socket, path: Path) -> None:
+    """Connect to a socket file, also where its path is longer than the 107 bytes that an address can hold."""
+    if len(os.fsencode(path)) <= _LONGEST_PATH or sys.platform != "linux":
+        connection.connect(str(path))
+        return
+    folder = os.open(path.parent, os.O_PATH)
+    try:
+        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
