@@ -1,7 +1,7 @@
 """Rows that can be read again and again, a few at a time: a table in memory or a Parquet file."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ class Rows(Protocol):
         """Yield the rows in order, with these columns only; columns that are not there are left out."""
 
 
-AnyRows = Rows | pa.Table | Iterable[pa.RecordBatch]
+AnyRows: TypeAlias = Rows | pa.Table | Iterable[pa.RecordBatch]
 
 
 def batches_of(rows: AnyRows, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -16,7 +16,7 @@ SENT_FILE = "sent.parquet"
 SEEN_FILE = "seen-{hop}.parquet"
 META_FILE = "meta.json"
 ROWS_A_GROUP = 1_000_000
-ROWS_A_BATCH = 262_144
+ROWS_A_BATCH = 65_536
 FEW_VALUES = ("symbol", "side", "hop", "source", "expect", "kind", "place")
 
 
@@ -41,10 +41,11 @@ class StoredRows:
         """Yield the rows in order, with these columns only; columns of few values come dictionary-encoded."""
         names = pq.read_schema(self.path).names
         few = [name for name in FEW_VALUES if name in names]
+        wanted = [name for name in columns if name in names]
         with pq.ParquetFile(self.path, read_dictionary=few) as file:
-            yield from file.iter_batches(
-                self.rows_a_batch, columns=[name for name in columns if name in names]
-            )
+            # One row group after the other: read in one go, the whole file's compressed pages stay in memory.
+            for group in range(file.num_row_groups):
+                yield from file.iter_batches(self.rows_a_batch, row_groups=[group], columns=wanted)
 
     def table(self) -> pa.Table:
         """Return all rows as one table, in the schema in which they were saved."""

@@ -1,11 +1,15 @@
 """Judge two hops against each other, without the ledger of what was sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from tickproof.ledger.rows import AnyRows
-from tickproof.verdicts.findings import Anomaly, Outcome
-from tickproof.verdicts.judge import CONTENT, TimeUnit
+from tickproof.verdicts.findings import Anomaly, Kind, Outcome, Void, and_list, named_line
+from tickproof.verdicts.judge import CONTENT, TimeUnit, fairly
+from tickproof.verdicts.reference import Maker, Reference, seen_batches, seen_reference
+from tickproof.verdicts.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +22,9 @@ class Agreement:
         trades_left: Distinct trades of the first hop.
         trades_right: Distinct trades of the second hop.
         only_left: Trades that only the first hop shows.
-        only_right: Trades that only the second hop shows.
-        different: Trades that both show with different values (or one shows with two values).
-        anomalies: The first anomalies by name: lost is only left, phantom is only right, altered is different.
+        only_right: Trades that only the second hop shows; rows without symbol or id count one by one.
+        different: Trades that both show with different values, or that one shows with two values.
+        anomalies: The first anomalies by name; lost: only left; phantom: only right; altered: different.
         void: Why no verdict can be given, or None.
     """
 
@@ -37,7 +41,9 @@ class Agreement:
     @property
     def outcome(self) -> Outcome:
         """Return PASS, FAIL or VOID."""
-        raise NotImplementedError
+        if self.void is not None:
+            return Outcome.VOID
+        return Outcome.FAIL if self.only_left or self.only_right or self.different else Outcome.PASS
 
     @property
     def ok(self) -> bool:
@@ -45,12 +51,44 @@ class Agreement:
         return self.outcome is Outcome.PASS
 
     def sentences(self) -> str:
-        """Return the text of the verdict: at most 8 lines."""
-        raise NotImplementedError
+        """Return the text of the verdict: at most 8 lines, the first says what should be true."""
+        if self.void is not None:
+            return f"VOID: {self.void}, so {self.left} and {self.right} cannot be compared."
+        if self.ok:
+            return f"{self.left} and {self.right} show the same {self.trades_left:,} trades."
+        wrong = [
+            f"{count:,} {'stands' if count == 1 else 'stand'} only in {hop}"
+            for count, hop in ((self.only_left, self.left), (self.only_right, self.right))
+            if count
+        ]
+        if self.different:
+            wrong.append(f"{self.different:,} {'differs' if self.different == 1 else 'differ'}")
+        lines = [
+            f"{self.left} and {self.right} should show the same trades, but {and_list(wrong)}.",
+            f"{self.left} shows {self.trades_left:,} trades, {self.right} {self.trades_right:,}.",
+        ]
+        titles = {
+            Kind.LOST: f"Only in {self.left}",
+            Kind.PHANTOM: f"Only in {self.right}",
+            Kind.ALTERED: "Different",
+        }
+        for kind, title in titles.items():
+            named = [anomaly for anomaly in self.anomalies if anomaly.kind is kind]
+            if named:
+                lines.append(named_line(title, named))
+        return "\n".join(lines)
 
     def fail_if_any(self) -> None:
-        """Raise AssertionError if the hops differ, Void if there is nothing to compare."""
-        raise NotImplementedError
+        """Raise what the verdict means.
+
+        Raises:
+            AssertionError: The hops differ.
+            Void: Neither hop shows a trade.
+        """
+        if self.outcome is Outcome.VOID:
+            raise Void(self.sentences())
+        if self.outcome is Outcome.FAIL:
+            raise AssertionError(self.sentences())
 
 
 def agree(
@@ -73,5 +111,51 @@ def agree(
         fields: Fields that must be equal.
         event_time_unit: The coarser unit of the two: both times are cut to it before they are compared.
         max_named: How many anomalies are named at most; all are counted.
+
+    Raises:
+        ValueError: A column is missing or of another type than `SEEN` says.
     """
-    raise NotImplementedError
+    reference = seen_reference(left, fields, what=left_hop, cut=event_time_unit)
+    tally = Tally(reference, fields, max_named)
+    strangers = Maker(())
+    nameless = 0
+    for batch in seen_batches(right, ("symbol", "trade_id", *fields, "lane", "offset"), what=right_hop):
+        located = reference.locate(batch)
+        tally.add(located)
+        if located.known is not None:
+            nameless += strangers.add_named(located.only(~located.known).batch)
+    only_left = tally.lost
+    different = np.unique(np.concatenate([reference.conflicts, *tally.altered_positions]))
+    both = len(reference.keys) - len(only_left)
+    named = [
+        [_name(reference, Kind.LOST, int(position)) for position in only_left[:max_named]],
+        [anomaly for anomaly in tally.named if anomaly.kind is Kind.PHANTOM],
+        [
+            *(anomaly for anomaly in tally.named if anomaly.kind is Kind.ALTERED),
+            *(
+                _name_conflict(reference, int(position), left_hop)
+                for position in reference.conflicts[:max_named]
+            ),
+        ],
+    ]
+    only_right = len(strangers.done().keys) + nameless
+    return Agreement(
+        left=left_hop,
+        right=right_hop,
+        trades_left=len(reference.keys),
+        trades_right=both + only_right,
+        only_left=len(only_left),
+        only_right=only_right,
+        different=len(different),
+        anomalies=fairly(named, max_named),
+        void="no trade was seen at either hop" if not len(reference.keys) and not only_right else None,
+    )
+
+
+def _name(reference: Reference, kind: Kind, position: int) -> Anomaly:
+    return Anomaly(kind, *reference.key(position), *reference.keys.neighbours(position))
+
+
+def _name_conflict(reference: Reference, position: int, hop: str) -> Anomaly:
+    plain = _name(reference, Kind.ALTERED, position)
+    return replace(plain, field="content", expected="one", got=f"two at {hop}")

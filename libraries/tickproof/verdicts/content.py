@@ -1,6 +1,7 @@
 """The values that were sent, a column a field, and their exact comparison with what was seen.
 
-A decimal is 16 bytes of one scale: two values are equal when their bytes are. No value becomes a float on the way.
+A decimal is 16 bytes of one scale: two values are equal when their bytes are. No value becomes a float on the
+way.
 """
 
 from decimal import Decimal
@@ -51,7 +52,7 @@ class ExactColumn:
 
     def __init__(self, words: int, capacity: int, *, cut: int = 1, cut_seen: bool = False) -> None:
         self._words = words
-        self._values = Growing(f"V{WORD * words}" if words > 1 else np.int64, capacity)
+        self._values = Growing(np.int64, capacity * words)
         self._nulls: Growing | None = None
         self._cut = cut
         self._cut_seen = cut_seen
@@ -60,10 +61,10 @@ class ExactColumn:
         """Add values at the end."""
         if array.null_count and self._nulls is None:
             self._nulls = Growing(np.bool_)
-            self._nulls.append(np.zeros(len(self._values), bool))
+            self._nulls.append(np.zeros(len(self._values) // self._words, bool))
         if self._nulls is not None:
             self._nulls.append(_nulls(array))
-        self._values.append(self._raw(array).view(self._values.array().dtype))
+        self._values.append(self._raw(array))
 
     def differs(self, rows: Rows, array: pa.Array) -> Mask | None:
         """Tell which values differ from those kept in these rows; None: no one does."""
@@ -90,7 +91,8 @@ class ExactColumn:
         return words[array.offset * self._words : (array.offset + len(array)) * self._words]
 
     def _kept(self, rows: Rows) -> npt.NDArray[np.int64]:
-        return self._cut_down(self._values.array().take(rows).view(np.int64))
+        whole = self._values.array().view(f"V{WORD * self._words}")
+        return self._cut_down(whole.take(rows).view(np.int64))
 
     def _cut_down(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return values if self._cut == 1 else values // self._cut * self._cut
@@ -106,7 +108,7 @@ class ExactColumn:
             return mask
         left = np.zeros(len(mask), bool) if left is None else left
         right = np.zeros(len(mask), bool) if right is None else right
-        mask = np.where(left | right, left != right, mask)
+        mask = (mask & ~left & ~right) | (left != right)
         return mask if mask.any() else None
 
 

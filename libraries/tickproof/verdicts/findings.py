@@ -63,7 +63,7 @@ class Anomaly:
         trade_id: The trade's id; None where the row has none (phantom) or a whole symbol is meant (split).
         previous_id: The id sent before it for the same symbol, None at the start.
         next_id: The id sent after it for the same symbol, None at the end.
-        last_seen_at: The last hop before this one that showed it ("sent" if none did); lost trades only.
+        last_seen_at: The last hop before this one that showed it, "sent" if none did; lost trades only.
         field: The field that differs (altered), or what `expected` and `got` are about.
         expected: What should have been there.
         got: What was there.
@@ -87,7 +87,8 @@ class Anomaly:
         around = self._around()
         match self.kind:
             case Kind.LOST:
-                return f"{name} ({around}; last seen: {self.last_seen_at})"
+                last = "" if self.last_seen_at is None else f"; last seen: {self.last_seen_at}"
+                return f"{name} ({around}{last})"
             case Kind.DUPLICATED:
                 return f"{name} seen {self.got} ({around})"
             case Kind.ALTERED:
@@ -128,7 +129,7 @@ class HopVerdict:
         duplicated: Rows beyond the first of the same trade.
         altered: Rows that differ from what was sent in at least one field.
         phantom: Rows that nobody sent, or that must not be there.
-        out_of_order: Neighbours in the sent order that stand the other way round in their lane; None: not judged.
+        out_of_order: Neighbours in the sent order that stand the other way round; None: not judged.
         split: Symbols that stand in more than one lane; None: not judged.
         repaired: Rows that came by repair and not from the live stream.
         anomalies: The first anomalies of each kind by name; the counts above count all.

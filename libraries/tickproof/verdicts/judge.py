@@ -44,7 +44,7 @@ def judge(
         guarantee: What the hop promises.
         order: Also judge the order of each symbol within its lane (live rows only).
         lanes: Also demand that each symbol stands in one lane.
-        fields: Fields that must be equal; `CONTENT`, or `CONTENT + TEXT` where the hop keeps the venue's text.
+        fields: Fields that must be equal: `CONTENT`, or `CONTENT + TEXT` where the hop keeps the text.
         event_time_unit: The unit that the hop can hold: the sent time is cut to it before it is compared.
         earlier: What earlier hops showed, by name in their order, to tell where a lost trade was seen last.
         max_named: How many anomalies are named at most; all are counted.

@@ -1,9 +1,9 @@
-"""Where a trade stands in what was sent: (symbol, id) to a position, without hashing or sorting what is seen.
+"""Where a trade stands in what was sent: from symbol and id to a position, without hashing what is seen.
 
-Positions count trades by symbol and, within a symbol, in the order they were sent. Ids of one symbol mostly run
-without a hole, so the position is the start of the run plus the distance from its first id. Ids that do not run
-(foreign platforms, holes) make more runs, found by bisection; memory follows the number of trades, never the width
-of the ids.
+Positions count trades by symbol and, within a symbol, in the order they were sent. Ids of one symbol mostly
+run without a hole, so the position is the start of the run plus the distance from its first id. Ids that do
+not run (foreign platforms, holes) make more runs, found by bisection: memory follows the number of trades,
+never the width of the ids.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from tickproof.verdicts.vocabulary import UNKNOWN
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
+
+ROWS_A_STEP = 65_536  # so that what is computed on the way stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class KeyIndex:
         if some_strange:
             codes = np.where(strange, np.int32(0), codes)
         runs = codes if len(self.run_start) == len(self.starts) - 1 else self._runs(codes, ids)
-        # Subtraction wraps around, so an id below the run is a huge distance: one comparison checks both ends.
+        # Subtraction wraps around: an id below the run is a huge distance, so one comparison checks both ends.
         distance = ids - self.run_start.take(runs)
         inside = distance.view(np.uint64) < self.run_length.take(runs)
         if some_strange:
@@ -143,12 +145,15 @@ def _index_running(codes: Codes, ids: Ints, symbols: int) -> Indexed | None:
     low = np.full(symbols, np.iinfo(np.int64).max)
     np.minimum.at(low, codes, ids)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    distance = ids - low.take(codes)
-    if not (distance.view(np.uint64) < counts.astype(np.uint64).take(codes)).all():
-        return None
-    distance += starts.take(codes)
+    lengths = counts.astype(np.uint64)
     rows = np.full(len(ids), -1, np.int32)
-    rows[distance] = np.arange(len(ids), dtype=np.int32)
+    for begin in range(0, len(ids), ROWS_A_STEP):
+        some = slice(begin, begin + ROWS_A_STEP)
+        distance = ids[some] - low.take(codes[some])
+        if not (distance.view(np.uint64) < lengths.take(codes[some])).all():
+            return None
+        distance += starts.take(codes[some])
+        rows[distance] = np.arange(begin, begin + len(distance), dtype=np.int32)
     if len(rows) and rows.min() < 0:  # some id stands twice
         return None
     descends = rows[1:] < rows[:-1]
@@ -159,7 +164,7 @@ def _index_running(codes: Codes, ids: Ints, symbols: int) -> Indexed | None:
         starts=starts,
         run_first=np.arange(symbols + 1),
         run_start=low,
-        run_length=counts.astype(np.uint64),
+        run_length=lengths,
         run_base=starts[:-1],
         position_of_rank=None,
         ids=None,

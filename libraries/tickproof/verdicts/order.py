@@ -77,8 +77,8 @@ class Lanes:
 class Order:
     """Where each trade stands first at a hop: in its lowest lane, at its lowest offset there.
 
-    While every symbol keeps to one lane, the offset is all there is to remember. From the first symbol that does
-    not, the lane is remembered as well.
+    While every symbol keeps to one lane, the offset is all there is to remember. From the first symbol that
+    does not, the lane is remembered as well.
     """
 
     reference: Reference

@@ -97,7 +97,7 @@ def sent_reference(sent: AnyRows, fields: Sequence[str], *, cut: str = "ns") -> 
     Raises:
         ValueError: The rows are no ledger of what was sent, or it contradicts itself.
     """
-    maker = _Maker(fields, _capacity(sent), cut=UNITS[cut], cut_seen=False)
+    maker = Maker(fields, _capacity(sent), cut=UNITS[cut], cut_seen=False)
     wanted = ("symbol", "trade_id", *fields, "expect")
     for batch in batches_of(sent, wanted):
         if not len(batch):
@@ -118,7 +118,7 @@ def sent_reference(sent: AnyRows, fields: Sequence[str], *, cut: str = "ns") -> 
 
 def seen_reference(seen: AnyRows, fields: Sequence[str], *, what: str, cut: str = "ns") -> Reference:
     """Make a reference of what a hop showed; rows without a symbol or an id are left out."""
-    maker = _Maker(fields, _capacity(seen), cut=UNITS[cut], cut_seen=True)
+    maker = Maker(fields, _capacity(seen), cut=UNITS[cut], cut_seen=True)
     for batch in seen_batches(seen, ("symbol", "trade_id", *fields), what=what):
         whole = batch
         if batch.column("symbol").null_count or batch.column("trade_id").null_count:
@@ -129,10 +129,19 @@ def seen_reference(seen: AnyRows, fields: Sequence[str], *, what: str, cut: str 
     return maker.done()
 
 
-class _Maker:
-    """Collects rows and makes a reference of them."""
+class Maker:
+    """Collects rows and makes a reference of them.
 
-    def __init__(self, fields: Sequence[str], capacity: int, *, cut: int, cut_seen: bool) -> None:
+    Args:
+        fields: Fields whose values are kept.
+        capacity: How many rows are expected.
+        cut: Times are cut to a multiple of this before they are compared.
+        cut_seen: Cut the times that are compared with these as well.
+    """
+
+    def __init__(
+        self, fields: Sequence[str], capacity: int = 0, *, cut: int = 1, cut_seen: bool = False
+    ) -> None:
         self._symbols = Vocabulary()
         self._codes = Growing(np.int32, capacity)
         self._ids = Growing(np.int64, capacity)
@@ -147,6 +156,16 @@ class _Maker:
         self._ids.append(batch.column("trade_id").to_numpy())
         for field, column in self._columns.items():
             column.append(batch.column(field))
+
+    def add_named(self, batch: pa.RecordBatch) -> int:
+        """Add the rows that have a symbol and an id, and return how many have not."""
+        symbol, trade_id = batch.column("symbol"), batch.column("trade_id")
+        if not symbol.null_count and not trade_id.null_count:
+            self.add(batch)
+            return 0
+        named = batch.filter(pc.and_(symbol.is_valid(), trade_id.is_valid()))
+        self.add(named)
+        return len(batch) - len(named)
 
     def leave_out(self, batch: pa.RecordBatch) -> None:
         """Remember rows that must not be seen."""
