@@ -200,6 +200,8 @@ class KafkaHop(_Hop):
     key: Text | None = None
     """The field of a value that the record's key repeats; left out: keys are not looked at."""
     format: Literal["json"]
+    value_schema: Text | None = None
+    """The published JSON Schema of a value: a path relative to the target's file."""
     columns: dict[Text, ColumnType]
     """The fields of a value that the mapping uses."""
     dead_letters: DeadLetters | None = None
@@ -212,9 +214,20 @@ class KafkaHop(_Hop):
         return self
 
 
+class Bounds(_Form):
+    """How much a table's own bookkeeping may grow."""
+
+    commits_a_minute: Annotated[int, Field(ge=1)]
+    """The most commits within any 60 s."""
+    files: Annotated[int, Field(ge=1)]
+    """The most live data files for each day of event time."""
+
+
 class LakeHop(_Hop):
     """The Iceberg table of trades."""
 
+    catalog_name: Text = "default"
+    """The catalog's name; a SQL catalog may hold several."""
     catalog: dict[str, str | SecretSource]
     """Properties of the pyiceberg catalog."""
     table: Text
@@ -222,6 +235,11 @@ class LakeHop(_Hop):
     """The column to filter by symbols."""
     columns: Annotated[tuple[Text, ...], Field(min_length=1)]
     """The columns that the mapping uses; only these are read."""
+    published_shape: Text | None = None
+    """The published columns, partition spec and sort order (JSON): a path relative to the target's file."""
+    offsets_property: Text | None = None
+    """The summary property with the source offsets (JSON: partition to next offset)."""
+    bounds: Bounds | None = None
 
 
 class Pages(_Form):
@@ -311,6 +329,8 @@ class Target(_Form):
     capabilities: tuple[Capability, ...]
     faults: dict[Text, CrashPoints] = {}
     """Crash points by service."""
+    metrics: dict[Text, Text] = {}
+    """Where each service publishes its metrics (Prometheus text format): an address by service."""
     known_issues: tuple[KnownIssue, ...] = ()
     slas: tuple[dict[str, Any], ...] = ()
 
@@ -355,6 +375,10 @@ class Target(_Form):
         """The absolute path of the compose file."""
         return (self._file.parent / self.stack.compose).resolve() if self.stack.compose else None
 
+    def published(self, path: str) -> Path:
+        """Return the absolute path of a file that the target's file names relative to itself."""
+        return (self._file.parent / path).resolve()
+
     def can(self, capability: str) -> bool:
         """Tell whether the target lists a capability.
 
@@ -390,8 +414,10 @@ class Target(_Form):
         data["hops"] = fill_in_all(data["hops"], known, lambda path: told(("hops", *path)))
         for hop, mapping in mappings.items():
             data["hops"][hop]["mapping"] = mapping
+        metrics = fill_in_all(self.metrics, known, lambda path: told(("metrics", *path)))
         copy = self.model_copy(
             update={
+                "metrics": metrics,
                 "hops": Hops.model_validate(data["hops"], strict=False),
                 "stack": self.stack.model_copy(update={"environment": environment}),
             }
