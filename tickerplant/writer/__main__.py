@@ -1,0 +1,9 @@
+"""`python -m tickerplant.writer`: Kafka to Iceberg, each trade once."""
+
+import sys
+
+from tickerplant.service import main
+from tickerplant.writer.service import body
+
+if __name__ == "__main__":
+    sys.exit(main("writer", body))

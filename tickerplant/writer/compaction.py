@@ -1,0 +1,115 @@
+"""Few large files instead of many small ones: size-tiered, so that a row is rewritten a few times at most."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+
+from tickerplant.writer.files import DataFiles
+
+# Files of one tier hold up to this many times the rows of the tier below, and this many make one of the next.
+FAN_IN = 16
+
+# Bounds the memory of one merge; a file with more than half of it is left as it is.
+LARGEST_ROWS = 400_000
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Files of one day that are to become one."""
+
+    files: Sequence[DataFile]
+
+    @property
+    def removed(self) -> Mapping[str, DataFile]:
+        """The files by their path."""
+        return {file.file_path: file for file in self.files}
+
+
+@dataclass
+class SmallFiles:
+    """Knows the live files that are worth merging, so that a plan needs no look at manifests.
+
+    Args:
+        fan_in: how many files of a tier are merged at once.
+        largest: rows of the largest file that a merge makes.
+    """
+
+    fan_in: int = FAN_IN
+    largest: int = LARGEST_ROWS
+    _days: dict[int, dict[str, DataFile]] = field(default_factory=lambda: defaultdict(dict))
+
+    def reload(self, table: Table) -> None:
+        """Read the live files from the current snapshot."""
+        self._days.clear()
+        snapshot = table.current_snapshot()
+        for manifest in snapshot.manifests(table.io) if snapshot else ():
+            self.add(
+                entry.data_file for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+            )
+
+    def add(self, files: Iterable[DataFile]) -> None:
+        """Learn of files that joined the table."""
+        for file in files:
+            if file.record_count <= self.largest // 2:
+                self._days[file.partition[0]][file.file_path] = file
+
+    def remove(self, files: Iterable[DataFile]) -> None:
+        """Learn of files that left the table."""
+        for file in files:
+            self._days[file.partition[0]].pop(file.file_path, None)
+
+    def plan(self) -> Merge | None:
+        """Return the merge that is due first, if any."""
+        for files in self._days.values():
+            tiers: dict[int, list[DataFile]] = defaultdict(list)
+            for file in files.values():
+                tiers[self._tier(file)].append(file)
+            for tier in sorted(tiers):
+                chosen = self._fitting(tiers[tier])
+                if chosen is not None:
+                    return Merge(chosen)
+        return None
+
+    def _tier(self, file: DataFile) -> int:
+        tier, rows = 0, file.record_count
+        while rows >= self.fan_in:
+            tier, rows = tier + 1, rows // self.fan_in
+        return tier
+
+    def _fitting(self, files: list[DataFile]) -> list[DataFile] | None:
+        """Take the oldest files that fit into one, once there are enough of them or they fill it."""
+        chosen: list[DataFile] = []
+        rows = 0
+        for file in files:
+            if rows + file.record_count > self.largest:
+                return chosen if len(chosen) > 1 else None
+            chosen.append(file)
+            rows += file.record_count
+            if len(chosen) == self.fan_in:
+                return chosen
+        return None
+
+
+def merge_files(table: Table, files: DataFiles, merge: Merge) -> list[DataFile]:
+    """Write the rows of a merge, sorted by the table's order, into one new file.
+
+    Raises:
+        RuntimeError: rows went missing on the way; nothing may be committed.
+    """
+    parts = []
+    for file in merge.files:
+        with table.io.new_input(file.file_path).open() as stream:
+            parts.append(pq.read_table(stream, use_threads=False))
+    rows = pa.concat_tables(parts)
+    parts.clear()
+    rows = rows.sort_by([("symbol", "ascending"), ("trade_id", "ascending")])
+    written = files.write(rows)
+    expected = sum(file.record_count for file in merge.files)
+    if sum(file.record_count for file in written) != expected:
+        raise RuntimeError(f"a merge of {len(merge.files)} files would not keep their {expected} rows")
+    return written

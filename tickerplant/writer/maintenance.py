@@ -1,0 +1,140 @@
+"""Keeps files and manifests few, beside the writing: heavy work in a thread of low priority, commits here."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+from sqlalchemy.exc import DBAPIError
+
+from tickerplant.service import Log
+from tickerplant.writer.commit import Committer
+from tickerplant.writer.compaction import Merge, SmallFiles, merge_files
+from tickerplant.writer.files import DataFiles
+from tickerplant.writer.sweeping import Sweeper
+
+# More manifests than this and they are merged, so that a commit's manifest list stays short.
+MOST_MANIFESTS = 48
+
+_NICE = 10
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What maintenance has done so far."""
+
+    merges: int = 0
+    merged_files: int = 0
+    swept_files: int = 0
+    failures: int = 0
+
+
+class Maintenance:
+    """Does one thing at a time; the writer's loop calls `tick` between its commits.
+
+    Args:
+        table: the table, shared with the committer.
+        committer: makes rearrangements visible.
+        sweeper: deletes files that nothing refers to.
+        log: told of what was done.
+        small_files: decides what to merge.
+        most_manifests: more of them are merged into one.
+        sweep_every: seconds between sweeps.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        committer: Committer,
+        sweeper: Sweeper,
+        log: Log,
+        *,
+        small_files: SmallFiles | None = None,
+        most_manifests: int = MOST_MANIFESTS,
+        sweep_every: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table = table
+        self._committer = committer
+        self._sweeper = sweeper
+        self._log = log
+        self._small = small_files or SmallFiles()
+        self._most_manifests = most_manifests
+        self._sweep_every = sweep_every
+        self._clock = clock
+        self._files = DataFiles(table)
+        self._next_sweep = clock()
+        self._merge: tuple[Merge, Future[list[DataFile]]] | None = None
+        self._sweep: Future[int] | None = None
+        self._lane = ThreadPoolExecutor(1, thread_name_prefix="maintenance", initializer=_lower_priority)
+        self.tally = Tally()
+
+    def start(self) -> None:
+        """Learn which files there are."""
+        self._small.reload(self._table)
+
+    def appended(self, files: list[DataFile]) -> None:
+        """Learn of files that a commit added."""
+        self._small.add(files)
+
+    def tick(self) -> None:
+        """Finish what is done, and begin what is due; never waits for the slow lane."""
+        if self._merge is not None and self._merge[1].done():
+            self._finish_merge()
+        if self._merge is None and (plan := self._small.plan()) is not None:
+            self._merge = plan, self._lane.submit(merge_files, self._table, self._files, plan)
+        if self._merge is None and self._committer.manifests > self._most_manifests:
+            self._committer.rearrange({}, [], merge=True)
+        if self._sweep is not None and self._sweep.done():
+            self._finish_sweep()
+        if self._sweep is None and self._clock() >= self._next_sweep:
+            self._sweep = self._lane.submit(self._sweeper.sweep)
+
+    def close(self) -> None:
+        """Give up what was not begun, wait for what was; files of an unfinished merge are swept later."""
+        self._lane.shutdown(wait=True, cancel_futures=True)
+
+    def _finish_merge(self) -> None:
+        assert self._merge is not None
+        merge, future = self._merge
+        self._merge = None
+        try:
+            added = future.result()
+            self._committer.rearrange(merge.removed, added)
+        except (OSError, ValueError, DBAPIError) as error:
+            # Somebody else rearranged the table: look at it anew.
+            self._failed("merge", error)
+            self._small.reload(self._table)
+            return
+        self._small.remove(merge.files)
+        self._small.add(added)
+        merges, merged = self.tally.merges + 1, self.tally.merged_files + len(merge.files)
+        self.tally = replace(self.tally, merges=merges, merged_files=merged)
+        self._log.debug("merged", files=len(merge.files), rows=sum(file.record_count for file in added))
+
+    def _finish_sweep(self) -> None:
+        assert self._sweep is not None
+        future, self._sweep = self._sweep, None
+        self._next_sweep = self._clock() + self._sweep_every
+        try:
+            count = future.result()
+        except (OSError, ValueError, DBAPIError) as error:
+            self._failed("sweep", error)
+            return
+        self.tally = replace(self.tally, swept_files=self.tally.swept_files + count)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.tally = replace(self.tally, failures=self.tally.failures + 1)
+        self._log.warning("maintenance failed", what=what, reason=str(error))
+
+
+def _lower_priority() -> None:
+    """Let the writer's own thread go first; Linux alone gives threads priorities of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

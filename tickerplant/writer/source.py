@@ -1,0 +1,184 @@
+"""Where messages come from: partitions of one Kafka topic, read from offsets that the table tells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import confluent_kafka as kafka
+import numpy as np
+import numpy.typing as npt
+
+from tickerplant.service import Log
+
+GROUP = "tickerplant-writer"
+
+# Bounds what librdkafka reads ahead, so that a backlog does not become memory.
+_READ_AHEAD_KIB = 16_384
+
+
+@dataclass(frozen=True)
+class Polled:
+    """Messages in the order received: value, partition and offset of each."""
+
+    values: Sequence[bytes | None]
+    partitions: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Source(Protocol):
+    """What the writer needs of a stream of messages."""
+
+    @property
+    def unreachable(self) -> str | None:
+        """Why messages cannot be had at all, or None while they can."""
+
+    def start(self, offsets: Mapping[int, int]) -> None:
+        """Read on from these offsets; partitions without one are read from their beginning."""
+
+    def poll(self, limit: int, seconds: float) -> Polled:
+        """Return up to `limit` messages; wait at most `seconds` for the first ones."""
+
+    def lag(self) -> Mapping[int, int] | None:
+        """Return the messages a partition that wait to be polled; None until all are known."""
+
+    def save(self, offsets: Mapping[int, int]) -> None:
+        """Tell the consumer group, for whoever monitors it. Nothing is ever read back from there."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class TopicMissingError(RuntimeError):
+    """The topic does not exist yet, or the broker cannot be reached."""
+
+
+class KafkaSource:
+    """Reads one topic in bulk, all partitions assigned by hand.
+
+    Args:
+        bootstrap: address of the brokers.
+        topic: the topic to read.
+        log: takes what goes wrong on the way.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, log: Log) -> None:
+        self._topic = topic
+        self._log = log
+        self._unreachable: str | None = None
+        self._positions: dict[int, int] = {}
+        self._consumer = kafka.Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": GROUP,
+                "client.id": GROUP,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "allow.auto.create.topics": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 100,
+                "queued.max.messages.kbytes": _READ_AHEAD_KIB,
+                "reconnect.backoff.ms": 50,
+                "reconnect.backoff.max.ms": 1_000,
+                "check.crcs": True,
+                "error_cb": self._on_error,
+                "on_commit": self._on_commit,
+            }
+        )
+
+    @property
+    def unreachable(self) -> str | None:
+        """Why the broker cannot be reached, or None while it can."""
+        return self._unreachable
+
+    def start(self, offsets: Mapping[int, int]) -> None:
+        """Assign every partition of the topic at its offset.
+
+        Raises:
+            TopicMissingError: there is no such topic, or no broker to ask; try again later.
+        """
+        try:
+            topics = self._consumer.list_topics(self._topic, timeout=1.0).topics
+        except kafka.KafkaException as error:
+            raise TopicMissingError(f"the broker does not answer: {error.args[0].str()}") from error
+        found = topics[self._topic]
+        if found.error is not None or not found.partitions:
+            raise TopicMissingError(f"the topic {self._topic} does not exist")
+        self._positions = {number: offsets.get(number, kafka.OFFSET_BEGINNING) for number in found.partitions}
+        self._consumer.assign(
+            [kafka.TopicPartition(self._topic, number, at) for number, at in self._positions.items()]
+        )
+
+    def poll(self, limit: int, seconds: float) -> Polled:
+        """Return up to `limit` messages; wait at most `seconds`."""
+        values: list[bytes | None] = []
+        partitions: list[int] = []
+        offsets: list[int] = []
+        for message in self._consumer.consume(limit, seconds):
+            error, number, offset = message.error(), message.partition(), message.offset()
+            if error is not None or number is None or offset is None:
+                self._log.warning("kafka", reason=error.str() if error else "a message without a position")
+                continue
+            values.append(message.value())
+            partitions.append(number)
+            offsets.append(offset)
+        polled = Polled(values, np.array(partitions, dtype=np.int32), np.array(offsets, dtype=np.int64))
+        if values:
+            self._unreachable = None
+            self._positions |= next_offsets(polled)
+        elif self._unreachable is not None:
+            self._look_again()
+        return polled
+
+    def lag(self) -> Mapping[int, int] | None:
+        """Compare positions with what the last fetch of each partition told; costs no request."""
+        lags = {}
+        for number, position in self._positions.items():
+            _low, high = self._consumer.get_watermark_offsets(
+                kafka.TopicPartition(self._topic, number), cached=True
+            )
+            if high < 0:
+                return None
+            # A partition that was not read yet is at its beginning, wherever that is.
+            lags[number] = high - (position if position >= 0 else max(_low, 0))
+        return lags or None
+
+    def save(self, offsets: Mapping[int, int]) -> None:
+        """Commit the group's offsets in the background."""
+        positions = [kafka.TopicPartition(self._topic, number, at) for number, at in offsets.items()]
+        try:
+            self._consumer.commit(offsets=positions, asynchronous=True)
+        except kafka.KafkaException as error:
+            self._log.warning("group offsets not saved", reason=error.args[0].str())
+
+    def close(self) -> None:
+        """Leave; waits for offsets that are on their way."""
+        self._consumer.close()
+
+    def _look_again(self) -> None:
+        """Ask whether the broker is back; librdkafka tells of losses only."""
+        try:
+            self._consumer.list_topics(self._topic, timeout=0.5)
+        except kafka.KafkaException:
+            return
+        self._unreachable = None
+        self._log.info("kafka reachable again")
+
+    def _on_error(self, error: kafka.KafkaError) -> None:
+        if error.code() == kafka.KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name has an underscore
+            self._unreachable = error.str()
+        self._log.warning("kafka", reason=error.str())
+
+    def _on_commit(self, error: kafka.KafkaError | None, _partitions: object) -> None:
+        if error is not None:
+            self._log.warning("group offsets not saved", reason=error.str())
+
+
+def next_offsets(polled: Polled) -> dict[int, int]:
+    """Return the offset to read next, of each partition that was polled."""
+    return {
+        int(number): int(polled.offsets[polled.partitions == number].max()) + 1
+        for number in np.unique(polled.partitions)
+    }
