@@ -63,7 +63,7 @@ def read_keys(text: str) -> dict[str, Client]:
         key, _, per_minute = rest.partition(":")
         if not (_NAME.fullmatch(name) and _KEY.fullmatch(key) and _is_rate(per_minute)):
             raise SettingsError(
-                f"API_KEYS entry {number} is not of the form name:key:per_minute, with a whole number above 0."
+                f"API_KEYS entry {number} must be name:key:per_minute, with a whole number above 0."
             )
         if key in keys or name in names:
             raise SettingsError(f"API_KEYS entry {number} repeats a name or a key of an earlier one.")

@@ -1,11 +1,11 @@
 """Bars and daily summaries, computed from trades with exact decimals.
 
-Open and close are the first and the last trade by (event_time, trade_id). Bars begin at whole multiples of their
-width since 1970 in UTC; a bar without trades does not exist.
+Open and close are the first and the last trade by (event_time, trade_id). Bars begin at whole multiples of
+their width since 1970 in UTC; a bar without trades does not exist.
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from tickerplant.api.store import SymbolTrades
 from tickerplant.api.times import US_PER_DAY, US_PER_SECOND
 
 
-class Interval(str, Enum):
+class Interval(StrEnum):
     """How long a bar is."""
 
     S1 = "1s"

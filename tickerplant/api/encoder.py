@@ -1,14 +1,14 @@
 """Rows as JSON, NDJSON, CSV, Arrow and Parquet: the same values in each, none of them through a float.
 
-Texts are made column by column: decimals in canonical form (no exponent, no trailing zeros), times in RFC 3339
-UTC with six digits of the second.
+Texts are made column by column: decimals in canonical form (no exponent, no trailing zeros), times in
+RFC 3339 UTC with six digits of the second.
 """
 
 import csv
 import io
 import json
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from tickerplant.api.exact import SCALE, Wide, decimals, wide
 _ONE = np.uint64(10**SCALE)
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """In which form rows are wanted."""
 
     JSON = "json"

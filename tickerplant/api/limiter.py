@@ -1,7 +1,7 @@
 """How often a key may ask: a token bucket a key.
 
-A bucket holds at most a minute's requests and refills evenly: a key that slept may send its whole minute at once,
-and one that was refused may ask again as soon as one token has dripped in. `retry_after` says when.
+A bucket holds at most a minute's requests and refills evenly: a key that slept may send its whole minute at
+once, and one that was refused may ask again as soon as one token has dripped in. `retry_after` says when.
 """
 
 import math

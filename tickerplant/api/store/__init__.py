@@ -3,10 +3,12 @@
 from tickerplant.api.store.blocks import Blocks
 from tickerplant.api.store.digests import Digests, SymbolFacts
 from tickerplant.api.store.pages import Page, Position, Selection, SymbolTrades
-from tickerplant.api.store.snapshots import SnapshotGoneError, Snapshots, View
+from tickerplant.api.store.snapshots import EARLIEST, LATEST, SnapshotGoneError, Snapshots, View
 from tickerplant.api.store.trades import TradeStore
 
 __all__ = [
+    "EARLIEST",
+    "LATEST",
     "Blocks",
     "Digests",
     "Page",

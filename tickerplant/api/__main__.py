@@ -1,0 +1,8 @@
+"""`python -m tickerplant.api`: run the API."""
+
+import sys
+
+from tickerplant.api.service import body
+from tickerplant.service import main
+
+sys.exit(main("api", body))
