@@ -1,0 +1,36 @@
+"""`python -m tickproof.exchange`: the simulated exchange as a process."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from tickproof.exchange.server import PortError, Ports, serve
+
+
+def main() -> int:
+    """Run the exchange; return 0 when it was told to end, 2 when it could not begin."""
+    parser = argparse.ArgumentParser(prog="python -m tickproof.exchange", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="folder for its state and its addresses")
+    parser.add_argument("--port", type=int, default=0, help="WebSocket and REST; default: any that is free")
+    parser.add_argument(
+        "--tls-port", type=int, default=0, help="the same with TLS; default: any that is free"
+    )
+    parser.add_argument("--control-port", type=int, default=0, help="control; default: any that is free")
+    parser.add_argument("--watch-stdin", action="store_true", help="end when the standard input ends")
+    given = parser.parse_args()
+    ports = Ports(given.port, given.tls_port, given.control_port)
+    try:
+        given.state.mkdir(parents=True, exist_ok=True)
+        asyncio.run(serve(given.state, ports, watch_stdin=given.watch_stdin))
+    except PortError as error:
+        print(f"the simulated exchange cannot start: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"the simulated exchange cannot start: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
