@@ -147,6 +147,10 @@ class ApiProbe:
                 )
             self._pace.sleep(pause.total_seconds())
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
     def _pages(
         self, symbols: Sequence[str], size: int, parameters: Parameters, key: str
     ) -> Iterator[list[Mapping[str, Any]]]:
@@ -169,7 +173,7 @@ class ApiProbe:
                 if cursor in cursors:
                     raise AssertionError(
                         f"GET {route.path} should give a new cursor with each page, but after page"
-                        f" {len(cursors)} it gave one that it had given before."
+                        f" {len(cursors) + 1} it gave one that it had given before."
                     )
                 cursors.add(cursor)
 
@@ -246,7 +250,7 @@ def _told_to_wait(answer: requests.Response, path: str) -> timedelta:
     try:
         until = email.utils.parsedate_to_datetime(text)
     except ValueError:
-        said_it = f'says "{text}"' if text else "is not there"
+        said_it = f'it says "{text}"' if text else "it is not there"
         raise AssertionError(
             f"GET {path} answered 429; its header Retry-After should say how long to wait, but {said_it}."
         ) from None

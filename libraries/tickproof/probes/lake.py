@@ -56,7 +56,7 @@ class LakeInside:
         metadata_log: All metadata files that are kept.
     """
 
-    snapshot_id: int | None
+    snapshot_id: int
     entries: pa.Table
     files: pa.Table
     manifests: pa.Table
@@ -145,17 +145,27 @@ class LakeProbe:
         )
 
     def inside(self) -> LakeInside:
-        """Return the manifests, files and snapshots of the table as they are."""
-        return self._reading(
-            lambda table: LakeInside(
-                snapshot_id=table.metadata.current_snapshot_id,
+        """Return the manifests, files and snapshots of the table as they are.
+
+        Raises:
+            HopUnreachableError: The catalog does not answer or the table is not there.
+            Void: The table is empty and has no snapshot.
+        """
+
+        def look(table: Table) -> LakeInside:
+            snapshot = table.metadata.current_snapshot_id
+            if snapshot is None:
+                raise Void(f"{self._hop.table} has no snapshot yet, so there is nothing inside to look at.")
+            return LakeInside(
+                snapshot_id=snapshot,
                 entries=table.inspect.entries(),
                 files=table.inspect.files(),
                 manifests=table.inspect.manifests(),
                 snapshots=table.inspect.snapshots(),
                 metadata_log=table.inspect.metadata_log_entries(),
             )
-        )
+
+        return self._reading(look)
 
     def shape(self) -> dict[str, Any]:
         """Return schema, partition spec and sort order as plain data, to be compared with what is published.
@@ -223,7 +233,7 @@ class LakeProbe:
             for name, value in self._hop.catalog.items()
         }
         # A probe only looks: it must not make a catalog where the platform has none yet.
-        return load_catalog("tickproof", **{"init_catalog_tables": "false", **properties})
+        return load_catalog(self._hop.catalog_name, **{"init_catalog_tables": "false", **properties})
 
 
 def _opened(source: SecretSource, variables: Mapping[str, str]) -> str:

@@ -108,7 +108,9 @@ class Mapper:
                     count = half
                 else:
                     first, count = first + half, count - half
-            raise UnreadableRowError(f"A row at {self._hop} cannot be mapped: {error} ({where(first)})") from None
+            raise UnreadableRowError(
+                f"A row at {self._hop} cannot be mapped: {error} ({where(first)})."
+            ) from None
 
     def _whole(self, ids: pa.ChunkedArray, where: Callable[[int], str]) -> pa.ChunkedArray:
         try:

@@ -18,6 +18,7 @@ _EXACT = "text (VARCHAR) or DECIMAL"
 _MOMENT = "a time (TIMESTAMP, TIMESTAMP_NS or TIMESTAMPTZ; without zone it is UTC)"
 
 _PLAIN = "must be one plain SELECT ... FROM rows."
+_EACH = "it must make one row of each, in the same order."
 _ONLY_ROWS = "must select from `rows` and from nothing else."
 
 REQUIRED = {
@@ -89,7 +90,7 @@ class Projection:
         except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
             raise CannotMapError(_first_line(error)) from None
         except duckdb.Error as error:
-            raise TargetError(f"{self._told} fails: {_first_line(error)}") from None
+            raise TargetError(f"{self._told} fails: {_first_line(error)}.") from None
         finally:
             connection.unregister("rows")
         self._check_columns(mapped.schema, rows.schema)
@@ -123,11 +124,11 @@ class Projection:
         source = nodes[0]["from_table"]
         if source["type"] != "BASE_TABLE" or source["table_name"] != "rows" or source["sample"]:
             raise TargetError(f"{self._told} {_ONLY_ROWS}")
+        if nodes[0]["aggregate_handling"] != "STANDARD_HANDLING":
+            raise TargetError(f"{self._told} has GROUP BY ALL; {_EACH}")
         for part, words in _FORBIDDEN.items():
             if nodes[0].get(part):
-                raise TargetError(
-                    f"{self._told} has {words}; it must make one row of each, in the same order."
-                )
+                raise TargetError(f"{self._told} has {words}; {_EACH}")
 
     def _check_columns(self, schema: pa.Schema, source: pa.Schema) -> None:
         for field in schema:
@@ -182,5 +183,5 @@ def _sql_name(kind: pa.DataType) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    line = str(error).strip().splitlines()[0].strip()
-    return line if line.endswith((".", "!", "?")) else f"{line}."
+    line = str(error).strip().splitlines()[0]
+    return line.partition(" Error: ")[2].rstrip(" .!") or line
