@@ -1,0 +1,167 @@
+"""The venue's REST: trades of the past, and how far each symbol has come.
+
+Calls block, so they run in threads of their own, each with one connection that is kept open.
+"""
+
+import asyncio
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from tickerplant.feed.counts import Counts
+from tickerplant.feed.trade import RefusedError, Side, Trade, check
+from tickerplant.service import Log
+
+PAGE = 1000
+THREADS = 4
+ANSWER_WITHIN = 10.0
+
+
+class HistoryError(Exception):
+    """The venue did not answer as it should; `wait` is how long it wants to be left alone, in seconds."""
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class _Row(msgspec.Struct, gc=False):
+    id: int
+    price: str
+    qty: str
+    time: int
+    isBuyerMaker: bool  # noqa: N815 - the venue's name
+
+
+class _Ticker(msgspec.Struct, gc=False):
+    symbol: str
+    firstId: int  # noqa: N815 - the venue's name
+    lastId: int  # noqa: N815 - same
+
+
+class History:
+    """Asks the venue.
+
+    Args:
+        url: Base address of the REST service.
+        ca_file: Certificate authority to trust; empty for the system's own.
+        microseconds: Whether times are asked for in microseconds, as on the live stream.
+        counts: Where requests are counted by status.
+        log: Told about rows that cannot be taken.
+    """
+
+    def __init__(self, url: str, ca_file: str, *, microseconds: bool, counts: Counts, log: Log) -> None:
+        parts = urlsplit(url)
+        self._secure = parts.scheme == "https"
+        self._context = ssl.create_default_context(cafile=ca_file or None) if self._secure else None
+        self._host, self._port, self._prefix = parts.hostname or "", parts.port, parts.path.rstrip("/")
+        self._headers = {"X-MBX-TIME-UNIT": "MICROSECOND"} if microseconds else {}
+        self._unit = 1 if microseconds else 1000
+        self._counts = counts.history_requests
+        self._log = log
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="history")
+        self._mine = threading.local()
+        self._rows = msgspec.json.Decoder(list[_Row]).decode
+        self._tickers = msgspec.json.Decoder(list[_Ticker]).decode
+        self._free_at = 0.0
+
+    async def trades(self, symbol: str, first: int, limit: int) -> list[Trade]:
+        """Return up to `limit` trades of a symbol from id `first` on, ascending; empty when there are none.
+
+        Raises:
+            HistoryError: The venue cannot be reached, or refuses.
+        """
+        query = {"symbol": symbol, "fromId": first, "limit": min(limit, PAGE)}
+        body = await self._ask("/api/v3/historicalTrades", query)
+        try:
+            rows = self._rows(body)
+        except msgspec.DecodeError as error:
+            raise HistoryError(f"historicalTrades answered something else: {error}") from error
+        now_us = time.time_ns() // 1000
+        trades = (self._trade(symbol, row, now_us) for row in sorted(rows, key=lambda row: row.id))
+        return [trade for trade in trades if trade is not None]
+
+    async def extent(self, symbols: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the first and last trade id of each symbol over the last 24 h; -1 where there was no trade.
+
+        Raises:
+            HistoryError: The venue cannot be reached, or refuses.
+        """
+        query = {"symbols": msgspec.json.encode(list(symbols)).decode(), "type": "MINI"}
+        body = await self._ask("/api/v3/ticker/24hr", query)
+        try:
+            return {ticker.symbol: (ticker.firstId, ticker.lastId) for ticker in self._tickers(body)}
+        except msgspec.DecodeError as error:
+            raise HistoryError(f"ticker/24hr answered something else: {error}") from error
+
+    def close(self) -> None:
+        """Start no more calls; those under way end by themselves."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _trade(self, symbol: str, row: _Row, now_us: int) -> Trade | None:
+        at = row.time * self._unit
+        try:
+            check(row.price, row.qty, at, at)
+        except RefusedError as refusal:
+            self._log.error("history_row_refused", symbol=symbol, trade_id=row.id, reason=refusal.reason)
+            return None
+        side: Side = "sell" if row.isBuyerMaker else "buy"
+        # The venue's history does not tell when the event was sent; the trade's own time is the best there is.
+        return Trade(symbol, row.id, row.price, row.qty, at, at, side, "rest", now_us)
+
+    async def _ask(self, path: str, query: Mapping[str, object]) -> bytes:
+        wait = self._free_at - time.monotonic()
+        if wait > 0:
+            raise HistoryError("the venue asked to be left alone for a while", wait)
+        target = f"{self._prefix}{path}?{urlencode(query)}"
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._get, target)
+
+    def _get(self, target: str) -> bytes:
+        for attempt in (1, 2):
+            connection, fresh = self._connection()
+            try:
+                connection.request("GET", target, headers=self._headers)
+                answer = connection.getresponse()
+                body = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                self._mine.connection = None
+                # A kept connection may have been closed meanwhile; that says nothing about the venue.
+                if fresh or attempt == 2:
+                    self._counts["unreachable"] += 1
+                    raise HistoryError(f"{self._host}:{self._port}: {error}") from error
+            else:
+                return self._checked(answer, body)
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
+    def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
+        kept = getattr(self._mine, "connection", None)
+        if isinstance(kept, http.client.HTTPConnection):
+            return kept, False
+        new: http.client.HTTPConnection
+        if self._secure:
+            new = http.client.HTTPSConnection(
+                self._host, self._port, timeout=ANSWER_WITHIN, context=self._context
+            )
+        else:
+            new = http.client.HTTPConnection(self._host, self._port, timeout=ANSWER_WITHIN)
+        self._mine.connection = new
+        return new, True
+
+    def _checked(self, answer: http.client.HTTPResponse, body: bytes) -> bytes:
+        self._counts[str(answer.status)] += 1
+        if answer.status == HTTPStatus.OK:
+            return body
+        wait = 0.0
+        if answer.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT):
+            # 418 is what the venue answers to those who went on after a 429.
+            wait = float(answer.getheader("Retry-After") or 1)
+            self._free_at = time.monotonic() + wait
+        raise HistoryError(f"status {answer.status}: {body[:200].decode(errors='replace')}", wait)

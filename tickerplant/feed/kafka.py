@@ -1,0 +1,282 @@
+"""The way into Kafka: topics that exist, and an outbox that loses nothing and never blocks the event loop."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # it is not in its __all__
+
+from tickerplant.feed.counts import Counts
+from tickerplant.service import Log
+
+STATISTICS_EVERY_MS = 500
+ASK_WITHIN = 5.0
+
+# Quick to come back after the broker was away, and silent about it: `error_cb` tells us once.
+CLIENT = {
+    "reconnect.backoff.ms": 50,
+    "reconnect.backoff.max.ms": 500,
+    "socket.nagle.disable": True,
+    "log_level": 0,
+}
+
+Headers = list[tuple[str, str | bytes | None]]
+
+
+class Outgoing(NamedTuple):
+    """One message on its way."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+class _Broker(msgspec.Struct):
+    state: str
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _Broker]
+
+
+def create_topics(
+    bootstrap: str, partitions: dict[str, int], log: Log, stopping: Callable[[float], bool]
+) -> bool:
+    """Create the topics that do not exist yet, waiting for the broker as long as it takes.
+
+    Args:
+        bootstrap: The broker's address.
+        partitions: Topic -> number of partitions.
+        log: Told when the broker lets us wait.
+        stopping: Waits for some seconds; tells whether the service shall end.
+
+    Returns:
+        False when the service was asked to end before the broker answered.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, **CLIENT}, logger=None)
+    told = False
+    while True:
+        wanted = [NewTopic(topic, number, 1) for topic, number in partitions.items()]
+        try:
+            admin.list_topics(timeout=1)
+            for future in admin.create_topics(wanted, request_timeout=ASK_WITHIN).values():
+                _accept_existing(future.exception(timeout=2 * ASK_WITHIN))
+        except KafkaException as error:
+            if not error.args[0].retriable() and error.args[0].code() != KafkaError._TRANSPORT:  # noqa: SLF001 - a public constant
+                raise
+            if not told:
+                log.info("waiting_for_kafka", bootstrap=bootstrap)
+                told = True
+            if stopping(0.05):
+                return False
+        else:
+            return True
+
+
+def _accept_existing(error: BaseException | None) -> None:
+    exists = isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+    if error is not None and not exists:
+        raise error
+
+
+class Outbox:
+    """Hands messages to the Kafka client, in order, exactly as often as asked.
+
+    The client retries by itself for as long as it takes. When its queue is full, messages wait here, in order, and
+    `on_congestion` asks the connections to stop reading until there is room again.
+
+    Args:
+        bootstrap: The broker's address.
+        counts: Where deliveries are counted.
+        log: Told about outages and failed deliveries.
+        on_congestion: Called with True when reading should pause, with False when it may go on.
+        queue: How many messages the client may hold.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        counts: Counts,
+        log: Log,
+        on_congestion: Callable[[bool], None],
+        queue: int = 200_000,
+    ) -> None:
+        self._counts = counts
+        self._log = log
+        self._on_congestion = on_congestion
+        self._waiting: deque[Outgoing] = deque()
+        self._reachable = threading.Event()
+        self.handed_over = 0
+        self.failure: KafkaError | None = None
+        self._producer = Producer(
+            {
+                **CLIENT,
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0.5,
+                "message.timeout.ms": 0,  # never give up by yourself
+                "retry.backoff.ms": 50,
+                "retry.backoff.max.ms": 500,
+                "queue.buffering.max.messages": queue,
+                "queue.buffering.max.kbytes": 131_072,
+                "batch.num.messages": 5_000,
+                "partitioner": "murmur2_random",  # the same as Java clients use
+                "delivery.report.only.error": True,
+                "statistics.interval.ms": STATISTICS_EVERY_MS,
+                "stats_cb": self._on_statistics,
+                "error_cb": self._on_error,
+            }
+        )
+        self._produce = self._producer.produce
+        self._read_statistics = msgspec.json.Decoder(_Statistics).decode
+        self._reachable.set()
+
+    def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers | None = None) -> None:
+        """Take one message; it is never dropped."""
+        if self._waiting:
+            self._waiting.append(Outgoing(topic, key, value, headers or []))
+            return
+        try:
+            self._produce(topic, value, key, headers=headers or [], on_delivery=self._on_failure)
+        except BufferError:
+            self._waiting.append(Outgoing(topic, key, value, headers or []))
+            self._counts.congestions += 1
+            self._on_congestion(True)
+        else:
+            self.handed_over += 1
+
+    def work(self) -> None:
+        """Serve callbacks and move on what waits; to be called every few milliseconds."""
+        self._producer.poll(0)
+        if not self._waiting:
+            return
+        while self._waiting:
+            message = self._waiting[0]
+            try:
+                self._produce(
+                    message.topic,
+                    message.value,
+                    message.key,
+                    headers=message.headers,
+                    on_delivery=self._on_failure,
+                )
+            except BufferError:
+                return
+            self._waiting.popleft()
+            self.handed_over += 1
+        self._on_congestion(False)
+
+    @property
+    def delivered(self) -> int:
+        """How many messages Kafka has acknowledged so far."""
+        return self.handed_over - len(self._producer)
+
+    @property
+    def congested(self) -> bool:
+        """Whether messages wait for room in the client's queue."""
+        return bool(self._waiting)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether a broker was connected when last looked."""
+        return self._reachable.is_set()
+
+    def flush(self, seconds: float) -> int:
+        """Wait until all is delivered, at most `seconds`; return how many messages are not."""
+        left = self._producer.flush(seconds)
+        return int(left) + len(self._waiting)
+
+    def _on_failure(self, error: KafkaError | None, message: Message) -> None:
+        if error is None or error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):  # noqa: SLF001 - public constants
+            return
+        self._log.warning("delivery_failed", topic=message.topic(), reason=str(error))
+        if error.fatal():
+            self.failure = error
+            return
+        topic, value, headers = message.topic(), message.value(), message.headers()
+        assert topic is not None
+        assert value is not None
+        assert not isinstance(headers, dict)
+        self._counts.delivery_retries += 1
+        self.handed_over -= 1
+        self.send(topic, message.key(), value, headers)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self.failure = error
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._reachable.is_set():  # noqa: SLF001 - a public constant
+            self._reachable.clear()
+            self._log.warning("kafka_unreachable", reason=error.str())
+
+    def _on_statistics(self, text: str) -> None:
+        self._counts.delivered = self.delivered
+        self._counts.queued = self.handed_over - self.delivered + len(self._waiting)
+        up = any(broker.state == "UP" for broker in self._read_statistics(text).brokers.values())
+        if up and not self._reachable.is_set():
+            self._reachable.set()
+            self._log.info("kafka_reachable")
+
+
+class Publisher:
+    """Puts trades on their topic, keyed by symbol so that each symbol keeps its order."""
+
+    def __init__(self, outbox: Outbox, topic: str, symbols: Sequence[str], counts: Counts) -> None:
+        self._send = outbox.send
+        self._topic = topic
+        self._keys = {symbol: symbol.encode() for symbol in symbols}
+        self._encode = msgspec.json.Encoder().encode
+        self._counts = counts.trades
+
+    def publish(self, trade: Any) -> None:  # noqa: ANN401 - a Trade; a defect may hand over another struct
+        """Put one trade on the topic."""
+        self._send(self._topic, self._keys[trade.symbol], self._encode(trade))
+        self._counts[trade.source] += 1
+
+
+class DeadLetters:
+    """Sets aside what cannot be taken, with its bytes, the reason and where it came from."""
+
+    def __init__(self, outbox: Outbox, topic: str, counts: Counts) -> None:
+        self._outbox = outbox
+        self._topic = topic
+        self._counts = counts
+
+    def put(self, payload: bytes, *, reason: str, position: str, received_us: int) -> None:
+        """Set one frame aside."""
+        self._counts.dead_letters[reason] += 1
+        headers: Headers = [
+            ("reason", reason.encode()),
+            ("source", b"ws"),
+            ("position", position.encode()),
+            ("received_us", str(received_us).encode()),
+        ]
+        self._outbox.send(self._topic, None, payload, headers)
+
+
+class GapReporter:
+    """Tells the world which trades are missing for good: by topic, by metric and by log."""
+
+    def __init__(self, outbox: Outbox, topic: str, counts: Counts, log: Log) -> None:
+        self._outbox = outbox
+        self._topic = topic
+        self._counts = counts
+        self._log = log
+
+    def report(self, symbol: str, first: int, last: int, *, detected_us: int, reason: str) -> None:
+        """Report the ids `first` to `last`, both included, of a symbol."""
+        self._counts.unrepaired[symbol] += 1
+        self._counts.missing += last - first + 1
+        self._log.warning("gap_unrepaired", symbol=symbol, first_id=first, last_id=last, reason=reason)
+        record = {
+            "symbol": symbol,
+            "first_id": first,
+            "last_id": last,
+            "detected_time_us": detected_us,
+            "reason": reason,
+        }
+        self._outbox.send(self._topic, symbol.encode(), msgspec.json.encode(record))
