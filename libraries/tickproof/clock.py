@@ -1,8 +1,8 @@
 """The one clock: nanoseconds since the Unix epoch that never run backwards within a process.
 
-Every time in a ledger, an event or a log comes from here. The monotonic clock is tied to the wall clock once, when
-this module is first imported, so that a step of the wall clock in the middle of a run cannot make a trade arrive
-before it was sent.
+Every time in a ledger, an event or a log comes from here. The monotonic clock is tied to the wall clock once,
+when this module is first imported, so that a step of the wall clock in the middle of a run cannot make a
+trade arrive before it was sent.
 """
 
 import time

@@ -15,7 +15,14 @@ from tickproof.stack.spec import StackSpec
 PART = Path(__file__).parent / "part.py"
 
 
-def part(name: str, *, health: bool = True, timing: dict[str, Any] | None = None, env: dict[str, str] | None = None, **keys: Any) -> dict[str, Any]:
+def part(
+    name: str,
+    *,
+    health: bool = True,
+    timing: dict[str, Any] | None = None,
+    env: dict[str, str] | None = None,
+    **keys: Any,
+) -> dict[str, Any]:
     """Returns one service of a compose file that runs `part.py`."""
     port = f"{name.upper().replace('-', '_')}_PORT"
     local: dict[str, Any] = {

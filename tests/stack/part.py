@@ -42,4 +42,6 @@ while True:
         sick = Path("sick").exists()
         status = "503 Sick" if sick else "200 OK"
         body = "feeling unwell" if sick else "fine"
-        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        connection.sendall(
+            f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
+        )

@@ -35,14 +35,18 @@ async def ask(probe: Probe, address: str, timeout: float) -> Answer:  # noqa: AS
                 return await _http(address)
             if probe.kind == "kafka":
                 return await _kafka(address)
-            there = Path(address).exists()
-            return Answer(there, "" if there else f"{Path(address).name} is not there yet")
+            return _file(Path(address))
     except TimeoutError:
         return Answer(False, f"no answer within {timeout:g} s")
     except ConnectionRefusedError:
         return Answer(False, "nothing listens on its port")
     except (OSError, EOFError, ValueError, struct.error) as error:
         return Answer(False, f"no valid answer ({error or type(error).__name__})")
+
+
+def _file(path: Path) -> Answer:
+    there = path.exists()
+    return Answer(there, "" if there else f"{path.name} is not there yet")
 
 
 @contextlib.asynccontextmanager
@@ -63,7 +67,7 @@ async def _http(url: str) -> Answer:
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     async with _connected(parts.hostname or "127.0.0.1", parts.port or 80) as (reader, writer):
-        request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: tickproof\r\nConnection: close\r\n\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
         writer.write(request.encode())
         line = (await reader.readline()).decode("latin-1").split(maxsplit=2)
         if len(line) < 2 or not line[0].startswith("HTTP/") or not line[1].isdecimal():

@@ -1,33 +1,24 @@
 """The stack as a run sees it: bring it up, look at it, disturb it, take it down."""
 
 import contextlib
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-import psutil
-
-from tickproof.stack import failure, folders, holding, planning, processes, timeline, wire
+from tickproof.stack import ending, failure, folders, holding, planning, timeline, wire
 from tickproof.stack.errors import StackError, StackInputError
-from tickproof.stack.model import ServiceState, StackEvent, StackPlan
+from tickproof.stack.model import ServiceState, StackEvent
 from tickproof.stack.ports import Ports
 from tickproof.stack.spec import StackSpec, of_target
+from tickproof.stack.starting import Progress, Run
 
 if TYPE_CHECKING:
     from tickproof.target import Target
-
-Progress = Callable[[str], None]
-_LOOK_EVERY = 0.01
-_ABANDONED_WITHIN = 5.0
 
 
 def _silent(_: str) -> None:
@@ -43,7 +34,7 @@ class Stack:
         kept: whether it outlives the run that started it.
     """
 
-    def __init__(self, folder: Path, *, kept: bool, run: "_Run | None" = None) -> None:
+    def __init__(self, folder: Path, *, kept: bool, run: "Run | None" = None) -> None:
         """Reach a running stack; use `up` or `find` to get one."""
         self.name = folders.name_of(folder)
         self.folder = folder
@@ -94,24 +85,50 @@ class Stack:
 
         Raises:
             StackInputError: it was started from another compose file or other settings than are there now.
-            StackError: it runs, but what it says of itself cannot be read.
+            StackError: it runs, but its supervisor cannot be reached.
         """
         name = target if isinstance(target, str) else target.name
         for folder in reversed(folders.runs()):
             if folders.name_of(folder) != name or not folders.is_alive(folder):
                 continue
-            if not (folder / "stack.json").exists():  # it only just starts
+            try:
+                about = wire.ask(folder, name, "about")
+            except wire.SupervisorGone:
+                if folders.is_young(folder) or not folders.is_alive(folder):
+                    continue
+                raise StackError(
+                    f"Stack {name} runs, but {folder} is damaged and it cannot be reached; "
+                    f"end it with `tickproof down --target {name}`."
+                ) from None
+            if not about["kept"]:
                 continue
-            told = folders.read_stack(folder)
-            if not told["kept"]:
-                continue
-            if not isinstance(target, str) and told["digest"] != planning.draft(of_target(target)).digest:
+            if not isinstance(target, str) and about["digest"] != planning.draft(of_target(target)).digest:
                 raise StackInputError(
-                    f"The kept stack {name} was started from another compose file or other settings than there are "
-                    f"now; end it with `tickproof down --target {name}` and start again."
+                    f"The kept stack {name} was started from another compose file or other settings than "
+                    f"there are now; end it with `tickproof down --target {name}` and start again."
                 )
             return cls(folder, kept=True)
         return None
+
+    @classmethod
+    def end(cls, name: str) -> bool:
+        """End the kept stack of a name, also one that cannot be reached any more.
+
+        Returns:
+            Whether there was one.
+        """
+        try:
+            stack = cls.find(name)
+        except StackError:
+            damaged = [folder for folder in folders.runs() if folders.name_of(folder) == name]
+            for folder in damaged:
+                if folders.is_alive(folder) and not (folder / "control.sock").exists():
+                    ending.end(folder, 0)
+            return True
+        if stack is None:
+            return False
+        stack.down()
+        return True
 
     @classmethod
     def _start(
@@ -120,7 +137,7 @@ class Stack:
         draft = planning.draft(spec)
         for sentence in folders.clean():
             progress(sentence)
-        run = _Run(spec.name)
+        run = Run(spec.name)
         try:
             ports = Ports()
             try:
@@ -143,7 +160,7 @@ class Stack:
     # Looking
 
     def status(self) -> list[ServiceState]:
-        """Return how each service stands, in the order of the compose file; the simulated exchange comes first."""
+        """Return how each service stands, in the compose file's order; the simulated exchange comes first."""
         return [ServiceState(**service) for service in self._ask("status")["services"]]
 
     def events(self, since: int = 0) -> list[StackEvent]:
@@ -190,7 +207,7 @@ class Stack:
             for name in services or ():
                 if name not in states:
                     raise StackError(f"There is no service {name}; services: {', '.join(states)}.")
-            waiting = [states[name] for name in services or states if not _is_well(states[name])]
+            waiting = [states[name] for name in services or states if not states[name].is_well]
             if not waiting:
                 return
             left = deadline - time.monotonic()
@@ -248,7 +265,7 @@ class Stack:
 
         Args:
             service: its name.
-            command: run this instead of its own command. It stays so until the next restart by hand without it.
+            command: run this instead of its own command; it stays so until the next restart without it.
             environment: variables on top of its own, as long.
             once: both are for the next start only; when its restart policy starts it again, it is as it was.
         """
@@ -284,11 +301,11 @@ class Stack:
 
     def down(self) -> None:
         """Stop all services and remove their data; logs and timeline stay in the folder."""
-        within = _ABANDONED_WITHIN
+        within = ending.AT_LEAST
         with contextlib.suppress(wire.SupervisorGone):
             self.secrets  # noqa: B018 - logs are read without secrets afterwards, too
             within += self._ask("down")["within"]
-        _end(self.folder, within)
+        ending.end(self.folder, within)
         if self._run:
             self._run.close()
 
@@ -306,130 +323,3 @@ class Stack:
 
     def _log(self, service: str) -> Path:
         return self.folder / "logs" / f"{service}.log"
-
-
-class _Run:
-    """A stack on its way up: its folder, and the line to its supervisor that ties it to this process."""
-
-    def __init__(self, name: str) -> None:
-        self.folder, self._lock = folders.new_run(name)
-        self.line: wire.Line
-        self._name = name
-        self._supervisor: subprocess.Popen[bytes] | None = None
-
-    def launch(self, plan: StackPlan, descriptors: tuple[int, ...]) -> None:
-        """Start the supervisor: it inherits the run's lock and the locks of the ports."""
-        folders.write_json(self.folder / "plan.json", plan.to_json())
-        ours, its = socket.socketpair()
-        with (self.folder / "logs" / "supervisor.log").open("wb") as log:
-            self._supervisor = subprocess.Popen(
-                [sys.executable, "-m", "tickproof.stack.supervisor", str(self.folder)],
-                env={**os.environ, processes.MARK: str(self.folder)},
-                stdin=its.fileno(),
-                stdout=log,
-                stderr=log,
-                pass_fds=(self._lock, *descriptors),
-                start_new_session=True,
-            )
-        its.close()
-        os.close(self._lock)
-        self._lock = -1
-        self.line = wire.Line(ours, self._name)
-
-    def wait_ready(self, plan: StackPlan, progress: Progress, within: float) -> None:
-        """Wait until all services are ready; fail as soon as one cannot become so."""
-        began = deadline = time.monotonic()
-        deadline += within
-        last = 0
-        answer: dict[str, Any] = {"ready": False}
-        while not answer["ready"]:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                self._fail(plan, None, f"it is not ready after {within:g} s")
-            try:
-                answer = self.line.ask("events", since=last, wait=min(left, 5.0))
-            except wire.SupervisorGone:
-                said = failure.tail(self.folder / "logs" / "supervisor.log", 3, plan.secrets)
-                raise StackError(
-                    f"The supervisor of stack {self._name} ended: {' '.join(said) or 'it said nothing'}"
-                ) from None
-            for event in (StackEvent(**each) for each in answer["events"]):
-                last = event.n
-                after = f"{time.monotonic() - began:.1f} s"
-                if event.what == "preparing":
-                    deadline = time.monotonic() + within
-                    progress(f"{event.service}: {event.detail}")
-                elif event.what in ("started", "healthy"):
-                    progress(
-                        f"{event.service} {'is healthy' if event.what == 'healthy' else 'started'} after {after}"
-                    )
-                elif event.what in ("unhealthy", "oom") or (
-                    event.what == "died" and not self._done(plan, event)
-                ):
-                    self._fail(
-                        plan,
-                        event,
-                        {"unhealthy": "it became unhealthy"}.get(event.what, f"it ended after {after}"),
-                    )
-
-    @staticmethod
-    def _done(plan: StackPlan, event: StackEvent) -> bool:
-        """Whether a service has ended well that only has a task to do."""
-        service = next(service for service in plan.services if service.name == event.service)
-        return event.exit_code == 0 and service.health is None
-
-    def _fail(self, plan: StackPlan, event: StackEvent | None, waited: str) -> None:
-        states = [ServiceState(**service) for service in self.line.ask("status")["services"]]
-        late = next(
-            state for state in states if (state.name == event.service if event else not _is_well(state))
-        )
-        if event and event.exit_code is not None:  # its restart policy may have started it again meanwhile
-            late = replace(late, state="exited", exit_code=event.exit_code, reason=event.detail)
-        log = self.folder / "logs" / f"{late.name}.log"
-        raise StackError(failure.did_not_start(late, log, failure.tail(log, 20, plan.secrets), waited=waited))
-
-    def abandon(self) -> None:
-        """Leave nothing behind."""
-        if self._supervisor is None:
-            os.close(self._lock)
-            shutil.rmtree(self.folder, ignore_errors=True)
-            return
-        self.line.close()
-        _end(self.folder, _ABANDONED_WITHIN)
-        self._supervisor.wait()
-
-    def close(self) -> None:
-        """Let go of a supervisor that has ended."""
-        self.line.close()
-        if self._supervisor:
-            self._supervisor.wait()
-
-
-def _is_well(state: ServiceState) -> bool:
-    if state.health is not None:
-        return state.state == "running" and state.health == "healthy"
-    return state.state == "running" or (state.state == "exited" and state.exit_code == 0)
-
-
-def _end(folder: Path, within: float) -> None:
-    """Wait until a run has ended; end what is left of it after that by force."""
-    deadline = time.monotonic() + within
-    while folders.is_alive(folder):
-        if time.monotonic() >= deadline:
-            _kill_supervisor(folder)
-            deadline += _ABANDONED_WITHIN
-        time.sleep(_LOOK_EVERY)
-    if not (folder / "ended").exists():
-        processes.reap(folder)
-        folders.clear(folder)
-
-
-def _kill_supervisor(folder: Path) -> None:
-    """Kill the supervisor of a run: the leader of its own session that carries the run's mark."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if (
-                process.environ().get(processes.MARK) == str(folder)
-                and "tickproof.stack.supervisor" in process.cmdline()
-            ):
-                process.kill()

@@ -1,6 +1,6 @@
 """The compose file as the local driver reads it: a listed subset, any other key is refused by name.
 
-Keys that only matter in a container are allowed and ignored; the `x-local` block of each service takes their place.
+Keys that only matter in a container are allowed and ignored; a service's `x-local` block takes their place.
 """
 
 import signal
@@ -27,8 +27,9 @@ RUN_HERE = (
 """Keys of a service that the local driver acts on."""
 
 FOR_CONTAINERS = (
-    "build", "command", "container_name", "entrypoint", "expose", "hostname", "image", "init", "labels", "logging",
-    "networks", "ports", "pull_policy", "read_only", "tmpfs", "ulimits", "user", "volumes", "working_dir",
+    "build", "command", "container_name", "entrypoint", "expose", "hostname", "image", "init", "labels",
+    "logging", "networks", "ports", "pull_policy", "read_only", "tmpfs", "ulimits", "user",
+    "volumes", "working_dir",
 )  # fmt: skip
 """Keys of a service that only matter in a container."""
 
@@ -41,7 +42,7 @@ _POLICIES = ("no", "always", "on-failure", "unless-stopped")
 
 @dataclass(frozen=True)
 class Composition:
-    """The services of a compose file, in its order; `mentioned` are all variables that their templates name."""
+    """The services of a compose file, in its order, and all variables that their templates name."""
 
     services: tuple[ServicePlan, ...]
     mentioned: frozenset[str]
@@ -52,7 +53,7 @@ def parse(root: Node, supplied: Collection[str]) -> Composition:
 
     Args:
         root: the document; its settings are the variables known before the start.
-        supplied: names of further variables that the driver supplies to commands, environments and health addresses.
+        supplied: names of further variables, which the driver supplies when a service starts.
 
     Raises:
         StackInputError: something is missing, wrong or not supported.

@@ -26,6 +26,7 @@ class Control:
         """Serve a supervisor."""
         self._supervisor = supervisor
         self._orders: dict[str, Callable[[Reply], Awaitable[Reply]]] = {
+            "about": self._about,
             "status": self._status,
             "events": self._events,
             "variables": self._variables,
@@ -63,6 +64,9 @@ class Control:
             return {"ok": True, **await order(request)}
         except StackError as error:
             return {"ok": False, "error": str(error)}
+
+    async def _about(self, _: Reply) -> Reply:
+        return {"digest": self._supervisor.plan.digest, "kept": self._supervisor.kept}
 
     async def _status(self, _: Reply) -> Reply:
         return {"services": [asdict(service.describe()) for service in self._supervisor.services.values()]}

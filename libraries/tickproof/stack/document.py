@@ -14,7 +14,6 @@ _KINDS = {
     dict: "a mapping",
     list: "a list",
     str: "text",
-    bool: "true or false",
     int: "a number",
     float: "a number",
 }
@@ -23,7 +22,7 @@ _KINDS = {
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # libyaml is optional
     """Refuses a key that stands twice in a mapping, which plain YAML would let the last one win."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: ARG002, FBT001, FBT002 - PyYAML's signature
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
@@ -48,7 +47,7 @@ class Node:
     settings: Mapping[str, str]
 
     def refuse(self, found: str) -> StackInputError:
-        """Return the error that names file and key; `found` goes on with what is wrong and what is allowed."""
+        """Return the error that names file and key; `found` tells what is wrong and what is allowed."""
         return StackInputError(f"{self.file}: key `{'.'.join(self.path)}` {found}.")
 
     def at(self, key: str) -> "Node":
@@ -105,11 +104,14 @@ class Node:
             return interpolation.fill(template, self.settings)
         except KeyError as error:
             raise self.refuse(
-                f"needs the variable {error.args[0]}, which neither the target's stack.environment nor the environment sets"
+                f"needs the variable {error.args[0]}, which neither the target's stack.environment nor "
+                "the environment sets"
             ) from None
 
     def kind(self) -> str:
         """Name the kind of value in plain words."""
+        if isinstance(self.value, bool):
+            return str(self.value).lower()
         return "empty" if self.value is None else _KINDS.get(type(self.value), "not plain data")
 
 

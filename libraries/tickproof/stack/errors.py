@@ -6,4 +6,4 @@ class StackError(Exception):
 
 
 class StackInputError(ValueError):
-    """What was asked for cannot be done: a compose file, a setting or a name is wrong. Nothing was started."""
+    """What was asked for cannot be done: a file, a setting or a name is wrong. Nothing was started."""

@@ -58,6 +58,11 @@ def tail(path: Path, lines: int, secrets: Sequence[str]) -> list[str]:
         size = file.seek(0, 2)
         file.seek(max(0, size - lines * 2_000))
         text = file.read().decode("utf-8", "replace")
+    return without(text, secrets).splitlines()[-lines:]
+
+
+def without(text: str, secrets: Sequence[str]) -> str:
+    """Return a text with every secret made unreadable."""
     for secret in secrets:
         text = text.replace(secret, "<secret>")
-    return text.splitlines()[-lines:]
+    return text

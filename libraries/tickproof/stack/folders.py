@@ -1,8 +1,10 @@
 """Where stacks keep their state: one folder a run, alive as long as its lock is held.
 
-    <state>/runs/<name>--<time>-<digits>/   lock, stack.json, events.jsonl, control.sock, logs/, data/, exchange/
+    <state>/runs/<name>--<time>-<digits>/   lock, stack.json, events.jsonl, control.sock,
+                                            logs/, data/, exchange/
 
-A run is alive when somebody holds its lock: the supervisor does, for all of its life. Nothing is guessed from pids.
+A run is alive when somebody holds its lock: the supervisor does, for all of its life. Nothing is guessed from
+process numbers.
 """
 
 import contextlib
@@ -20,10 +22,11 @@ from typing import Any
 import platformdirs
 
 from tickproof.stack import processes
-from tickproof.stack.errors import StackError, StackInputError
+from tickproof.stack.errors import StackInputError
 
 _KEPT_RUNS = 5
 _NEEDED_MB = 500
+_YOUNG = 10.0
 _PASSING = ("plan.json", "control.sock")
 
 
@@ -59,7 +62,8 @@ def make_usable(folder: Path, variable: str) -> None:
         ) from None
     if free < _NEEDED_MB * 1_000_000:
         raise StackInputError(
-            f"{folder} is on a disk with {free // 1_000_000} MB free, but a stack needs {_NEEDED_MB} MB; make room, or {elsewhere}."
+            f"{folder} is on a disk with {free // 1_000_000} MB free, but a stack needs {_NEEDED_MB} MB; "
+            f"make room, or {elsewhere}."
         )
 
 
@@ -116,6 +120,11 @@ def is_alive(folder: Path) -> bool:
     return False
 
 
+def is_young(folder: Path) -> bool:
+    """Tell whether a run's supervisor may still be about to open its control socket."""
+    return time.time() - (folder / "lock").stat().st_mtime < _YOUNG
+
+
 def runs() -> list[Path]:
     """Return the folders of all runs, oldest first."""
     found = (folder for folder in (state_folder() / "runs").glob("*--*") if folder.is_dir())
@@ -165,20 +174,3 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(data, file)
     scratch.replace(path)
-
-
-def read_stack(folder: Path) -> dict[str, Any]:
-    """Read what a run says of itself.
-
-    Raises:
-        StackError: stack.json is missing or damaged.
-    """
-    try:
-        data = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
-        if {"name", "digest", "kept", "supervisor"} <= data.keys():
-            return dict(data)
-    except (OSError, ValueError, AttributeError):
-        pass
-    raise StackError(
-        f"{folder / 'stack.json'} is damaged or missing, although its stack runs; end it with `tickproof down --target {name_of(folder)}`."
-    )

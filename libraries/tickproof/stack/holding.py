@@ -16,7 +16,7 @@ _LOOK_EVERY = 0.02
 def hold(folder: Path, *, exclusive: bool, within: float) -> Iterator[None]:
     """Hold a folder's stack while the block runs.
 
-    Whoever wants it for himself closes the door first, so that newcomers who would share it cannot keep him waiting
+    Whoever wants it alone closes the door first, so that newcomers who would share it cannot keep him waiting
     for ever.
 
     Args:
@@ -50,7 +50,7 @@ def _lock(file: int, mode: int, deadline: float, within: float) -> None:
             if time.monotonic() >= deadline:
                 how = "alone" if mode == fcntl.LOCK_EX else "together with others"
                 raise StackError(
-                    f"The stack could not be had {how} within {within:g} s: another test or run still holds it."
+                    f"The stack could not be had {how} within {within:g} s: another test or run holds it."
                 ) from None
             time.sleep(_LOOK_EVERY)
         else:

@@ -67,5 +67,5 @@ def _tokens(text: str) -> Iterable[tuple[str, str | None]]:
 def _refuse_other(match: re.Match[str]) -> None:
     if match["name"] is None:
         raise ValueError(
-            f"{match[0]} is not supported; write ${{NAME}}, ${{NAME:-default}}, or $$ for a dollar sign"
+            f"{match[0]}, which is not supported; write ${{NAME}}, ${{NAME:-default}}, or $$ for a dollar sign"
         )

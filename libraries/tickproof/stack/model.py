@@ -73,7 +73,7 @@ class ServicePlan:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """All that the supervisor needs. It holds secrets: the supervisor removes the file as soon as it has read it."""
+    """All that the supervisor needs. It holds secrets: its file is removed as soon as it was read."""
 
     name: str
     digest: str
@@ -119,6 +119,13 @@ class ServiceState:
     rss_bytes: int
     reason: str
     companion: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is as it should be: healthy; without a health check running, or ended well."""
+        if self.health is not None:
+            return self.state == "running" and self.health == "healthy"
+        return self.state == "running" or (self.state == "exited" and self.exit_code == 0)
 
 
 @dataclass(frozen=True)

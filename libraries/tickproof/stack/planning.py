@@ -52,7 +52,7 @@ def plan(draft: Draft, folder: Path, cache: Path, ports: Ports) -> StackPlan:
         ports: takes the chosen ports.
 
     Raises:
-        StackInputError: a variable that the target sets cannot be filled in, or a port that it sets is in use.
+        StackInputError: a variable that the target sets cannot be filled in, or its port is in use.
     """
     spec = draft.spec
     wanted = [name for service in draft.composition.services for name in service.ports]
@@ -78,7 +78,8 @@ def _filled(environment: Mapping[str, str], variables: Mapping[str, str]) -> dic
             filled[name] = interpolation.fill(text, {**os.environ, **variables})
         except KeyError as error:
             raise StackInputError(
-                f"The target's stack.environment: {name} needs the variable {error.args[0]}, which is not set; the driver supplies {', '.join(sorted(variables))}."
+                f"The target's stack.environment: {name} needs the variable {error.args[0]}, which is not "
+                f"set; the driver supplies {', '.join(sorted(variables))}."
             ) from None
         except ValueError as error:
             raise StackInputError(f"The target's stack.environment: {name} holds {error}.") from None

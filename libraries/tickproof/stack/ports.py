@@ -1,7 +1,7 @@
 """Free ports for a stack: below the range of outgoing connections, and never the same for two stacks.
 
-A port is held by a locked file for as long as the supervisor lives. Outgoing connections may use ports above 32767
-at any time, and a client that polls such a port before its server listens can connect to itself.
+A port is held by a locked file for as long as the supervisor lives. Outgoing connections may use ports above
+32767 at any time, and a client that polls such a port before its server listens can connect to itself.
 """
 
 import fcntl
@@ -70,7 +70,7 @@ class Ports:
                     return port
                 os.close(self._locks.pop())
         raise StackError(
-            f"No port between {_LOWEST} and {_HIGHEST - 1} is free; stop what uses them, or run `tickproof doctor`."
+            f"No port between {_LOWEST} and {_HIGHEST - 1} is free; stop some of the programs that use them."
         )
 
     def _take_fixed(self, name: str, text: str) -> int:
@@ -79,11 +79,13 @@ class Ports:
         port = int(text)
         if not self._hold(port):
             raise StackInputError(
-                f"Port {port} ({name}) is held by another stack; take it down with `tickproof down`, or leave {name} out and a free port is chosen."
+                f"Port {port} ({name}) is held by another stack; end that with `tickproof down`, "
+                f"or leave {name} out and a free port is chosen."
             )
         if not is_free(port):
             raise StackInputError(
-                f"Port {port} ({name}) is in use{_by_whom(port)}; stop that, or leave {name} out and a free port is chosen."
+                f"Port {port} ({name}) is in use{_by_whom(port)}; stop that, "
+                f"or leave {name} out and a free port is chosen."
             )
         return port
 
@@ -99,7 +101,7 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on a port of this machine, also one that does not set SO_REUSEADDR."""
+    """Tell whether a server could listen on a port of this machine, even without SO_REUSEADDR."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))

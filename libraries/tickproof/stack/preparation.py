@@ -44,7 +44,6 @@ async def prepare(
         PreparationFailed: the command could not be started, or ended with an exit code other than 0.
     """
     cache = Path(variables["CACHE_DIR"])
-    cache.mkdir(parents=True, exist_ok=True)
     lock = os.open(cache / "prepare.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         await _alone(lock, progress)

@@ -14,14 +14,14 @@ MARK = "TICKPROOF_RUN"
 """The variable that marks every process of a run, by the run's folder; children inherit it."""
 
 _PASSED_ON = (
-    "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ",
-    "USER", "VIRTUAL_ENV",
+    "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "TMPDIR",
+    "TZ", "USER", "VIRTUAL_ENV",
 )  # fmt: skip
 _PR_SET_PDEATHSIG = 1
 
 
 def base_environment(folder: Path) -> dict[str, str]:
-    """Return what every process of a run gets: little of our own environment, as a container would, and the mark."""
+    """Return what every process of a run gets: the mark, and little of our own environment."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**passed, "PYTHONUNBUFFERED": "1", MARK: str(folder)}
 
@@ -111,7 +111,7 @@ def resident(pids: Sequence[int]) -> int:
 
 
 def exit_code(returncode: int) -> int:
-    """Return an exit code as a shell and Docker tell it: 128 + the signal's number where a signal ended it."""
+    """Return an exit code as Docker tells it: 128 + the signal's number where a signal ended it."""
     return 128 - returncode if returncode < 0 else returncode
 
 

@@ -69,10 +69,8 @@ class Service:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it is as a started stack has it: healthy, or running or done where it has no health check."""
-        if self.plan.health:
-            return self.state == "running" and self.health is not None and self.health.status == "healthy"
-        return self.state == "running" or (self.state == "exited" and self.exit_code == 0)
+        """Whether it is as a started stack should have it."""
+        return self.describe(measured=False).is_well
 
     def fulfils(self, condition: str) -> bool:
         """Tell whether a condition that another service waits for is met."""
@@ -82,8 +80,8 @@ class Service:
             return self.is_ready
         return self.state == "exited" and self.exit_code == 0
 
-    def describe(self) -> ServiceState:
-        """Return how it stands now."""
+    def describe(self, *, measured: bool = True) -> ServiceState:
+        """Return how it stands now; `measured` tells whether to look how much memory it uses."""
         return ServiceState(
             name=self.plan.name,
             state=self.state,
@@ -92,7 +90,7 @@ class Service:
             restarts=self._policy.count,
             exit_code=self.exit_code,
             since_ns=self._since_ns,
-            rss_bytes=self.rss(),
+            rss_bytes=self.rss() if measured else 0,
             reason=self._reason or self._health_reason(),
             companion=self.plan.companion,
         )

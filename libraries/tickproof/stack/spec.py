@@ -73,7 +73,7 @@ def of_target(target: Union["Target", StackSpec]) -> StackSpec:
     compose = target.compose_file
     if target.stack.driver != "local" or compose is None:
         raise StackInputError(
-            f"Target {target.name} has the driver {target.stack.driver}: its platform is not started from here."
+            f"Target {target.name} has the driver {target.stack.driver}: its platform is not started here."
         )
     return StackSpec(
         name=target.name,

@@ -1,7 +1,7 @@
 """The process that owns a stack's services: `python -m tickproof.stack.supervisor FOLDER`.
 
-It starts them in order, watches them, and takes orders on a Unix socket. Its standard input is a socket to the run
-that started it: when that run is gone, so is the stack, unless it was told to keep it.
+It starts them in order, watches them, and takes orders on a Unix socket. Its standard input is a socket to
+the run that started it: when that run is gone, so is the stack, unless it was told to keep it.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Supervisor:
         """Begin to end.
 
         Args:
-            grace: seconds after which a service that does not stop is killed; None: what the compose file says.
+            grace: seconds after which a service that does not stop is killed; None: as the compose file says.
         """
         if not self.over.is_set():
             self._grace = grace
@@ -126,7 +126,7 @@ class Supervisor:
                 service.enforce_memory_limit()
 
     async def _stop_all(self) -> None:
-        """Stop every service once those that depend on it have ended; all at once when nobody waits for us."""
+        """Stop every service once those that depend on it have ended; all at once when in a hurry."""
         hurried = self._grace is not None
         users = {
             name: [user for user in self.services.values() if name in user.plan.depends_on]

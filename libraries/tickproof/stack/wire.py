@@ -10,6 +10,7 @@ from typing import Any
 from tickproof.stack.errors import StackError
 
 _LONGEST_PATH = 100
+_PATIENCE = 60.0
 
 
 class SupervisorGone(StackError):  # noqa: N818 - it reads as what happened
@@ -51,13 +52,14 @@ class Line:
 
 
 def ask(folder: Path, name: str, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
-    """Ask the supervisor of a run's folder one thing.
+    """Ask the supervisor of a run's folder one thing; an answer may take `_PATIENCE` beside its own `wait`.
 
     Raises:
         SupervisorGone: nobody answers.
         StackError: the supervisor refuses.
     """
     connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_PATIENCE + float(arguments.get("wait", 0)))
     try:
         _connect(connection, folder / "control.sock")
     except OSError:

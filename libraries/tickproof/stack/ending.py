@@ -1,0 +1,43 @@
+"""Waits until a run has ended, and ends by force what is left of it after that."""
+
+import contextlib
+import time
+from pathlib import Path
+
+import psutil
+
+from tickproof.stack import folders, processes
+
+AT_LEAST = 5.0
+"""Seconds that a stack may take to end beside its services' own grace periods."""
+
+_LOOK_EVERY = 0.01
+
+
+def end(folder: Path, within: float) -> None:
+    """Wait until a run has ended; end what is left of it after that by force.
+
+    Args:
+        folder: of the run.
+        within: seconds to wait for its orderly end.
+    """
+    deadline = time.monotonic() + within
+    while folders.is_alive(folder):
+        if time.monotonic() >= deadline:
+            _kill_supervisor(folder)
+            deadline += AT_LEAST
+        time.sleep(_LOOK_EVERY)
+    if not (folder / "ended").exists():
+        processes.reap(folder)
+        folders.clear(folder)
+
+
+def _kill_supervisor(folder: Path) -> None:
+    """Kill the supervisor of a run: the leader of its own session that carries the run's mark."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if (
+                process.environ().get(processes.MARK) == str(folder)
+                and "tickproof.stack.supervisor" in process.cmdline()
+            ):
+                process.kill()
