@@ -10,13 +10,15 @@ Test Tags           journeys    quick
 
 *** Test Cases ***
 A Client That Waits As Told Misses Nothing
-    [Documentation]    Pages until 429, waits for Retry-After, is served at once, and holds every trade in the end.
+    [Documentation]    Calls until 429, waits for Retry-After, is served at once, and holds every trade in the end.
     [Tags]    exclusive    defect-api-says-retry-too-early
     Given 100 trades of 1 symbols are behind the API
-    Then Waiting As Told Should Miss Nothing    guest    page_size=10
+    When Use Up Limit    guest
+    Then Waiting As Told Should Be Served    guest
+    And A Limited Key Should Miss Nothing    page_size=1
 
 The Limit Of One Key Is Not The Limit Of Another
     [Documentation]    While the guest is refused the analyst is served.
     [Tags]    exclusive    defect-api-shares-one-limit
-    When Limit Is Used Up    guest
+    When Use Up Limit    guest
     Then Other Key Should Still Be Served    analyst

@@ -3,7 +3,7 @@ Documentation       A researcher takes the same trades in the format at hand, an
 
 Resource            ../../resources/journeys.resource
 
-Suite Setup         Run Keywords    The platform is up    AND    An analyst has a key
+Suite Setup         The platform is up
 
 Test Tags           journeys    quick
 
@@ -15,13 +15,13 @@ Every Format Holds The Same Trades
     Given the exchange lists 2 symbols for this test
     When Send Trades    300    values=edge
     Then every hop holds every trade
-    And Formats Should Hold Every Trade    analyst    json    ndjson    csv    arrow    parquet
+    And Formats Should Hold Every Trade    json    ndjson    csv    arrow    parquet
 
 An Older Snapshot Still Tells What It Told
     [Documentation]    As of a snapshot the answer does not change, however much arrives afterwards.
     [Tags]    defect-api-answers-from-the-newest-snapshot
     Given 100 trades of 2 symbols are behind the API
-    And Remember Snapshot    analyst
+    And Remember Snapshot
     When 100 trades are sent
     Then every hop holds every trade
-    And Snapshot Should Hold What Was Remembered    analyst
+    And Snapshot Should Hold What Was Remembered

@@ -3,7 +3,7 @@ Documentation       An analyst fetches a day of trades page by page while new on
 
 Resource            ../../resources/journeys.resource
 
-Suite Setup         Run Keywords    The platform is up    AND    An analyst has a key
+Suite Setup         The platform is up
 
 Test Tags           journeys    quick
 
@@ -14,7 +14,7 @@ Any Page Size Gives The Whole Day
     [Tags]    critical    defect-api-skips-a-row-at-a-page-boundary
     Given 600 trades of 3 symbols are behind the API
     When 2000 trades are being sent at 1000 a second
-    Then Pages Should Give Every Trade Once    analyst    7    100    599    600    10000
+    Then Pages Should Give Every Trade Once    7    100    599    600    10000
     And the flow ends
     And every hop holds every trade
 
@@ -22,10 +22,10 @@ Single Row Pages Give The Whole Day
     [Documentation]    The smallest page has a boundary at every row.
     [Tags]    defect-api-skips-a-row-at-a-page-boundary
     Given 60 trades of 2 symbols are behind the API
-    Then Pages Should Give Every Trade Once    analyst    1
+    Then Pages Should Give Every Trade Once    1
 
 A Cursor Of Somebody Else's Making Is Refused
     [Documentation]    A cursor is opaque: one that was altered is an error, not a place.
     [Tags]    defect-api-trusts-any-cursor
     Given 20 trades of 1 symbols are behind the API
-    Then An Altered Cursor Should Be Refused    analyst
+    Then An Altered Cursor Should Be Refused

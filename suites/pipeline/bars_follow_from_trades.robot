@@ -10,10 +10,10 @@ Test Tags           pipeline    quick
 
 *** Test Cases ***
 Bars Of Every Interval Equal The Trades
-    [Documentation]    From one second to one day; late trades move open and close of their own bar only.
+    [Documentation]    From one second to one day; half of the trades are late by minutes or days.
     [Tags]    defect-api-swaps-open-and-close
     Given the exchange lists 3 symbols for this test
-    When Send Trades    1500    late_share=0.05
+    When Send Trades    1500    late_share=0.5    clear_of_history=True
     Then every hop holds every trade
     And Bars Should Equal The Trades    1s    5s    1m    5m    15m    1h    1d
 
@@ -21,6 +21,6 @@ The Daily Summary Equals The Trades
     [Documentation]    Open, high, low, close, volume, count and volume-weighted average price of each day.
     [Tags]    defect-api-forgets-the-last-trade-of-the-day
     Given the exchange lists 2 symbols for this test
-    When Send Trades    800    values=edge    late_share=0.2
+    When Send Trades    800    values=edge    late_share=0.2    clear_of_history=True
     Then every hop holds every trade
     And Daily Summaries Should Equal The Trades

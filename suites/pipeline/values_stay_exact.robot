@@ -29,7 +29,7 @@ Values Are Exact In Milliseconds
     And Kafka Should Keep The Venue's Text
 
 Event Time Is The Trade's Own Time
-    [Documentation]    T and E differ by hours here, so that one cannot pass for the other.
+    [Documentation]    E comes up to 3 ms after T, never with it, so that one cannot pass for the other.
     [Tags]    defect-feed-takes-event-for-trade-time
     Given the exchange lists 2 symbols for this test
     When Send Trades    500    values=edge

@@ -1,0 +1,250 @@
+"""Keywords that play the exchange: lease symbols, draw trades, disturb them, send them."""
+
+from datetime import timedelta
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from robot.api import logger
+from robot.api.deco import keyword, library
+
+from tickproof import session
+from tickproof.clock import now_ns
+from tickproof.exchange import actions, garbage, plan
+from tickproof.exchange.client import LeasedSymbol
+from tickproof.exchange.plan import Values
+
+Disturb = Literal[
+    "drop",
+    "refuse",
+    "repeat",
+    "swap",
+    "skip",
+    "stall",
+    "half_frame",
+    "oversize",
+    "protocol_error",
+    "shutdown",
+    "expire",
+]
+
+DAY_NS = 86_400_000_000_000
+
+
+@library(scope="GLOBAL")
+class Market:
+    """Plays the exchange of the run's target.
+
+    Symbols are leased: no other test uses them meanwhile, and their trade ids go on where they stopped. Plans are drawn
+    from the run's seed inside the target's domain; the same seed gives the same trades.
+
+    Example:
+    | Lease Symbols    3
+    | Plan Disturbance    drop    at=50%
+    | Send Trades    1000    per_second=500
+    """
+
+    @keyword
+    def lease_symbols(self, count: int, *only: str) -> None:
+        """Lease symbols for this test; they are given back when it ends.
+
+        Args:
+            count: How many.
+            only: Names to choose from; none means all that the target lists.
+
+        Raises:
+            ExchangeError: Fewer symbols are free than asked for.
+        """
+        run = session.current()
+        scene = run.own_scene()
+        allowed = only or run.target.domain.symbols
+        lease = run.exchange.lease(count, only=allowed)
+        scene.leases.append(lease)
+        run.exchange.wait_subscribed([leased.symbol for leased in lease.symbols], timedelta(seconds=20))
+        logger.info(
+            "Leased " + ", ".join(f"{leased.symbol} from id {leased.next_id}" for leased in lease.symbols)
+        )
+
+    @keyword
+    def plan_disturbance(self, do: Disturb, *, at: str, **values: object) -> None:
+        """Let the next plan suffer something at an exact place.
+
+        Args:
+            do: What happens: `drop` the connection, `refuse` the next `count` connections, `repeat` a frame `count`
+                times, `swap` it with the one `by` places later, `skip` `count` trades (`rest_knows` says whether the
+                venue's history has them), `stall` for `seconds`, `half_frame`, `oversize`, `protocol_error`,
+                `shutdown` (announced), `expire` (24 hours are over).
+            at: A row of the plan from 0 on (`17`) or a share of it (`40%`).
+            values: What the action needs beside its place.
+
+        Raises:
+            ValueError: The place or a value makes no sense.
+        """
+        settings = {name: _plain(value) for name, value in values.items()}
+        disturbance = session.Disturbance(do, at, settings)
+        _action(disturbance, rows=100)
+        session.current().own_scene().disturbances.append(disturbance)
+
+    @keyword
+    def send_trades(
+        self,
+        count: int,
+        *,
+        per_second: int | None = None,
+        values: Values = Values.USUAL,
+        late_share: float = 0.0,
+        time_unit: Literal["ms", "us"] | None = None,
+        busiest_share: float | None = None,
+        clear_of_history: bool = False,
+    ) -> None:
+        """Draw and send trades over the leased symbols, and wait until the last is sent.
+
+        Each symbol's sentinel comes last. In the form `slow` ten times as many are sent.
+
+        Args:
+            count: Trades beside the sentinels, from 1 on.
+            per_second: Rate by the clock (open loop); none means as fast as the target's domain allows.
+            values: `usual` walks at the symbol's tick, or `edge`: the ends of what the domain allows.
+            late_share: Share (0 to 1) of trades with an event time out of order, up to three days old.
+            time_unit: Unit of the event times, if coarser than the target's.
+            busiest_share: Share (0 to 1) of all trades that the first symbol takes; none means even shares.
+            clear_of_history: Let the trades happen on days on which the symbols have no older trade at the platform,
+                so that bars and summaries of these days follow from this plan alone.
+        """
+        self.start_sending_trades(
+            count,
+            per_second=per_second,
+            values=values,
+            late_share=late_share,
+            time_unit=time_unit,
+            busiest_share=busiest_share,
+            clear_of_history=clear_of_history,
+        )
+        self.finish_sending_trades()
+
+    @keyword
+    def start_sending_trades(
+        self,
+        count: int,
+        *,
+        per_second: int | None = None,
+        values: Values = Values.USUAL,
+        late_share: float = 0.0,
+        time_unit: Literal["ms", "us"] | None = None,
+        busiest_share: float | None = None,
+        clear_of_history: bool = False,
+    ) -> None:
+        """Draw trades and start to send them; the story goes on meanwhile. Arguments as of `Send Trades`."""
+        run = session.current()
+        scene = run.own_scene()
+        rows = count * run.scale
+        drawn = plan.draw(
+            run.target.domain,
+            [_continued(scene, leased) for leased in scene.symbols],
+            trades=rows,
+            per_second=per_second or run.target.domain.max_per_second,
+            seed=scene.next_seed(),
+            begins_ns=_days_before_history(scene) if clear_of_history else now_ns(),
+            values=values,
+            late_share=late_share,
+            time_unit=time_unit,
+            weights=_weights(scene, busiest_share),
+            actions=[_action(disturbance, rows=rows) for disturbance in scene.disturbances],
+        )
+        self._play(drawn)
+
+    def _play(self, drawn: plan.Plan) -> None:
+        run = session.current()
+        scene = run.own_scene()
+        scene.disturbances.clear()
+        last = drawn.table.group_by("symbol").aggregate([("trade_id", "max")])
+        scene.planned |= {
+            symbol: last_id + 1
+            for symbol, last_id in zip(*(column.to_pylist() for column in last.columns), strict=True)
+        }
+        scene.seen.clear()
+        scene.actions.extend(drawn.actions)
+        scene.plays.append(run.exchange.play(drawn))
+        logger.info(
+            f"Sending {drawn.table.num_rows:,} trades of {len(scene.symbols)} symbols, drawn from seed {drawn.seed}"
+            + "".join(f"; at row {action.at}: {action.do}" for action in drawn.actions)
+        )
+
+    @keyword
+    def finish_sending_trades(self) -> None:
+        """Wait until the last trade of every plan of this test is sent.
+
+        Raises:
+            ExchangeError: A plan failed, or did not end within twice its length and 30 s.
+        """
+        for play in session.current().scene.plays:
+            play.wait(timedelta(seconds=600))
+
+    @keyword
+    def send_trades_with_every_kind_of_garbage(self) -> None:
+        """Send one flow in which each kind of garbage stands between the good trades of a symbol of its own."""
+        run = session.current()
+        self.lease_symbols(len(garbage.KINDS))
+        scene = run.own_scene()
+        kinds = dict(zip([leased.symbol for leased in scene.symbols], garbage.KINDS, strict=True))
+        drawn = plan.draw(
+            run.target.domain,
+            scene.symbols,
+            trades=40 * len(kinds),
+            per_second=500,
+            seed=scene.next_seed(),
+            begins_ns=now_ns(),
+        )
+        scene.notes["garbage"] = {kind: symbol for symbol, kind in kinds.items()}
+        placed = [
+            garbage.action(kind, plan.row_of(drawn, symbol, share=0.5)) for symbol, kind in kinds.items()
+        ]
+        self._play(plan.disturbed(drawn, placed))
+        self.finish_sending_trades()
+
+
+def _days_before_history(scene: session.Scene) -> int:
+    """Late trades reach three days back, sentinels minutes ahead: five days stay clear of what is there."""
+    known = session.current().lake.read([leased.symbol for leased in scene.symbols])
+    oldest = pc.min(known["event_time"].cast(pa.int64())).as_py() or now_ns()
+    return int((oldest // DAY_NS - 5) * DAY_NS)
+
+
+def _action(disturbance: session.Disturbance, *, rows: int) -> actions.Action:
+    place = disturbance.at.strip()
+    if place.endswith("%") and place[:-1].isdecimal() and int(place[:-1]) < 100:
+        at = rows * int(place[:-1]) // 100
+    elif place.isdecimal():
+        at = int(place)
+    else:
+        raise ValueError(f"`at` is {place}; it must be a row of the plan (17) or a share of it (40%).")
+    (action,) = actions.from_json([{"do": disturbance.do, "at": at, **disturbance.values}])
+    return action
+
+
+def _plain(value: object) -> object:
+    """Robot passes free named values as text: whole numbers, fractions and truth are meant as such."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    for form in (int, float):
+        try:
+            return form(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _weights(scene: session.Scene, busiest_share: float | None) -> dict[str, float] | None:
+    if busiest_share is None:
+        return None
+    busiest, *quiet = [leased.symbol for leased in scene.symbols]
+    if not 0 < busiest_share < 1 or not quiet:
+        raise ValueError("`busiest_share` must lie between 0 and 1, and needs at least two symbols.")
+    return {busiest: busiest_share} | dict.fromkeys(quiet, (1 - busiest_share) / len(quiet))
+
+
+def _continued(scene: session.Scene, leased: LeasedSymbol) -> LeasedSymbol:
+    """A scene's second plan goes on where its first one stopped."""
+    return LeasedSymbol(leased.symbol, scene.next_ids().get(leased.symbol, leased.next_id))

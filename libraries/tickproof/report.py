@@ -1,0 +1,134 @@
+"""What a verdict leaves in the log and on disk: one table, a chart, names, the ledger, the way to replay it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from robot.api import logger
+
+from tickproof import ledger
+from tickproof.evidence import charts, replay, tables
+from tickproof.evidence.tables import Html
+from tickproof.session import Scene, Session
+from tickproof.verdicts import Account, Agreement, HopVerdict, arrivals
+
+
+def narrowed(scene: Scene, symbol: str) -> Scene:
+    """Return the scene as if it had seen this symbol only."""
+    return replace(
+        scene,
+        seen={hop: table.filter(pc.equal(table["symbol"], symbol)) for hop, table in scene.seen.items()},
+    )
+
+
+def verdict_table(verdicts: Sequence[HopVerdict]) -> None:
+    """Log the table of verdicts."""
+    _log(tables.verdicts(verdicts))
+
+
+def hops(run: Session, scene: Scene, sent: pa.Table, verdicts: Sequence[HopVerdict]) -> None:
+    """Log what was judged at each hop, and save the ledger that it was judged on."""
+    seen = {verdict.hop: scene.seen[verdict.hop] for verdict in verdicts}
+    parts = [tables.verdicts(verdicts), _chart(sent, seen)]
+    parts += [
+        tables.anomalies(
+            verdict.anomalies,
+            total=max(len(verdict.anomalies), _counted(verdict)),
+            title=f"Anomalies at {verdict.hop}",
+        )
+        for verdict in verdicts
+        if verdict.anomalies
+    ]
+    parts.append(_ledger(run, scene, sent, seen, verdicts))
+    for part in parts:
+        _log(part)
+
+
+def agreements(verdicts: Sequence[Agreement]) -> None:
+    """Log how far hops tell the same story."""
+    columns = ("hops", "trades left", "trades right", "only left", "only right", "different", "verdict")
+    rows = [
+        (
+            f"{one.left} and {one.right}",
+            one.trades_left,
+            one.trades_right,
+            one.only_left,
+            one.only_right,
+            one.different,
+            one.outcome.value,
+        )
+        for one in verdicts
+    ]
+    _log(tables.html("Hops against each other", columns, rows))
+    for one in verdicts:
+        if one.anomalies:
+            _log(tables.anomalies(one.anomalies, title=f"{one.left} against {one.right}"))
+
+
+def balance(books: Account) -> None:
+    """Log the balance of what was sent, stored and quarantined."""
+    rows: list[tuple[str, int, object]] = [(one.reason, one.sent, one.quarantined) for one in books.reasons]
+    rows.append(("good trades", books.trades, f"{books.stored:,} stored at {books.hop}"))
+    _log(tables.html("Sent, stored, quarantined", ("reason", "sent", "quarantined"), rows))
+
+
+def letters(kind: str, found: Sequence[Mapping[str, object]]) -> None:
+    """Log the dead letters of a kind."""
+    columns = ("reason", "source", "position", "bytes")
+    rows = [(row["reason"], row["source"], row["position"], repr(row["value"])[2:-1][:200]) for row in found]
+    _log(tables.html(f"Dead letters: {kind}", columns, rows))
+
+
+def _chart(sent: pa.Table, seen: Mapping[str, pa.Table]) -> Html:
+    series = {"sent": arrivals(sent, column="handed_ns")}
+    for hop, table in seen.items():
+        stamped = table["hop_time_ns"].null_count < table.num_rows
+        series[hop] = arrivals(table, column="hop_time_ns" if stamped else "seen_ns")
+    return charts.arrivals("Sent and seen over time", series)
+
+
+def _ledger(
+    run: Session, scene: Scene, sent: pa.Table, seen: Mapping[str, pa.Table], verdicts: Sequence[HopVerdict]
+) -> Html:
+    target = run.target
+    meta = {
+        "test": scene.name,
+        "target": target.name,
+        "target_sha256": target.fingerprint,
+        "seed": run.seed,
+        "form": run.form,
+        "hops": {
+            verdict.hop: {
+                "guarantee": verdict.guarantee.value,
+                "order": verdict.out_of_order is not None,
+                "lanes": verdict.split is not None,
+                "event_time_unit": target.domain.event_time_unit,
+            }
+            for verdict in verdicts
+        },
+    }
+    folder = ledger.save(scene.folder, sent, seen, meta)
+    files = [tables.link(path, path.name, output_dir=run.results) for path in sorted(folder.iterdir())]
+    command = ""
+    if scene.source is not None:
+        variables = {"TARGET": target.name, "FORM": run.form, "SEED": run.seed}
+        command = replay.command(scene.source, scene.name, variables)
+    rows: list[tuple[object, object]] = [("ledger", Html(" ".join(files))), ("seed", str(run.seed))]
+    rows += [("replay", command)] if command else []
+    return tables.html("Evidence", ("what", "where"), rows)
+
+
+def _counted(verdict: HopVerdict) -> int:
+    return (
+        verdict.lost
+        + verdict.duplicated
+        + verdict.altered
+        + verdict.phantom
+        + (verdict.out_of_order or 0)
+        + (verdict.split or 0)
+    )
+
+
+def _log(html: Html) -> None:
+    logger.info(html, html=True)

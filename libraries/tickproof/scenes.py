@@ -1,0 +1,41 @@
+"""The listener that opens and ends scenes with their tests, and ends the stack with the run."""
+
+from pathlib import Path
+
+from robot import result, running
+
+from tickproof import session
+
+
+class SceneListener:
+    """Tells the session which test runs; gives back what tests forgot."""
+
+    ROBOT_LISTENER_API_VERSION = 3
+
+    def start_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
+        """A suite's setup has a scene of its own; it is exclusive if all of its tests are."""
+        tests = list(data.all_tests)
+        exclusive = bool(tests) and all("exclusive" in test.tags for test in tests)
+        session.current().enter(data.full_name, _path(data.source), exclusive=exclusive)
+
+    def start_test(self, data: running.TestCase, _result: result.TestCase) -> None:
+        """A test that misbehaves, faults or measures time needs the stack for itself."""
+        session.current().enter(data.full_name, _path(data.source), exclusive="exclusive" in data.tags)
+
+    def end_test(self, data: running.TestCase, _result: result.TestCase) -> None:
+        """Whatever a test leased goes back, passed or failed."""
+        session.current().leave(data.full_name)
+
+    def end_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
+        """With the last suite the run is over: its stack goes, the stack's logs stay."""
+        session.current().leave(data.full_name)
+        if data.parent is None:
+            session.current().close()
+
+    def close(self) -> None:
+        """The run was cut short."""
+        session.current().close()
+
+
+def _path(source: Path | str | None) -> Path | None:
+    return Path(source) if source else None
