@@ -143,6 +143,16 @@ class Rest:
         """GET /api/v3/trades."""
         return self._trades(call, None)
 
+    def ticker(self, call: Call) -> str:
+        """GET /api/v3/ticker/24hr, for all that is known; without prices and volumes, which nobody reads here."""
+        day = 24 * 3600 * 1_000_000_000 // call.unit.nanoseconds
+        answers = []
+        for name in _asked_symbols(call):
+            first, last, number = self._tape.extent(name, call.now_ns)
+            times = {"openTime": call.now - day, "closeTime": call.now}
+            answers.append({"symbol": name, **times, "firstId": first, "lastId": last, "count": number})
+        return _dump(answers[0] if "symbol" in call.values else answers)
+
     def _trades(self, call: Call, from_id: int | None) -> str:
         symbol = _symbol(call)
         limit = _number(call, "limit")
@@ -160,6 +170,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
         "/api/v3/exchangeInfo": Route(
             20, ("symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"), Rest.exchange_info
         ),
+        "/api/v3/ticker/24hr": Route(80, ("symbol", "symbols", "type"), Rest.ticker),
         "/api/v3/trades": Route(25, ("symbol", "limit"), Rest.recent_trades),
         "/api/v3/historicalTrades": Route(25, ("symbol", "limit", "fromId"), Rest.historical_trades),
     }

@@ -62,6 +62,18 @@ class Tape:
         for pieces in self._pieces.values():
             pieces[:] = [piece for piece in pieces if piece.play is not play]
 
+    def extent(self, symbol: str, now_ns: int) -> tuple[int, int, int]:
+        """Return the lowest and the highest id of a symbol and how many trades there are; -1, -1, 0 for none."""
+        found = [
+            piece.ids[piece.play.due[piece.positions] <= now_ns]
+            for piece in self._pieces.get(symbol, [])
+            if piece.play.due is not None
+        ]
+        ids = [each for each in found if len(each)]
+        if not ids:
+            return -1, -1, 0
+        return int(min(each[0] for each in ids)), int(max(each[-1] for each in ids)), sum(map(len, ids))
+
     def read(self, symbol: str, *, limit: int, now_ns: int, from_id: int | None = None) -> list[Trade]:
         """Return trades by id: the first from `from_id` on, or else the newest."""
         pieces = self._pieces.get(symbol, [])
