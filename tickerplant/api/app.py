@@ -66,7 +66,8 @@ def _add_errors(app: FastAPI, log: Log) -> None:
         assert isinstance(error, HTTPException)
         found = not_found()
         if error.status_code == 405:
-            found = Problem(405, "method-not-allowed", "This method has no meaning here.", error.headers)
+            allow = {"Allow": "GET, HEAD"}
+            found = Problem(405, "method-not-allowed", "Only GET and HEAD have a meaning here.", allow)
         elif error.status_code != 404:
             found = Problem(error.status_code, "refused", "The request cannot be answered.", error.headers)
         return found.response(request.state.request_id)

@@ -1,7 +1,8 @@
 """Where a client stands between two pages: opaque, signed, and bound to its snapshot and its question.
 
 A cursor pins the snapshot of the first page. Rows that arrive later, or late, are not part of that answer: no
-page can skip or repeat a row. The next look at the table is a new question without a cursor.
+page can skip or repeat a row. It also notes how far that snapshot had read its source, so that the same rows can
+be found after it expired.
 """
 
 import base64
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tickerplant.api.store import Position
+from tickerplant.api.store import Position, Source
 
 _TAG_BYTES = 16
 
@@ -29,11 +30,13 @@ class Cursor:
         snapshot: Snapshot that the answer is made from.
         question: Digest of the filters; pages of one answer have the same.
         position: The last row served.
+        source: How far the snapshot had read its source.
     """
 
     snapshot: int
     question: str
     position: Position
+    source: Source | None = None
 
 
 class Cursors:

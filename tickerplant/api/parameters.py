@@ -63,7 +63,7 @@ SnapshotId = Annotated[
     Field(ge=0, le=_SNAPSHOT_MOST),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,19}$"}),
 ]
-Limit = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LIMIT_MOST)]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MOST), BeforeValidator(_whole)]
 CursorText = Annotated[str, Field(min_length=1, max_length=2_048, pattern="^[A-Za-z0-9_-]+$")]
 
 # None says "not given": it is no value that can be sent, so the published schema does not know it.
@@ -150,12 +150,8 @@ def refusal(error: RequestValidationError) -> Problem:
     if first["type"] == "too_long" and name == "symbol":
         return bad_parameter(name, f"may be given at most {SYMBOLS_MOST} times")
     cause = first.get("ctx", {}).get("error")
-    wish = (
-        str(cause)
-        if isinstance(cause, TimeTextError)
-        else _WISHES.get(name, "has a value that is not allowed")
-    )
-    return bad_parameter(name, wish)
+    usual = _WISHES.get(name, "has a value that is not allowed")
+    return bad_parameter(name, str(cause) if isinstance(cause, TimeTextError) else usual)
 
 
 def check_range(start: int | None, end: int | None) -> None:

@@ -1,9 +1,9 @@
 """What went wrong, as RFC 9457 problem details; they tell the caller what to do and nothing of the inside."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import msgspec
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,7 +35,7 @@ class Problem(Exception):  # noqa: N818 - it is what RFC 9457 calls it, and no d
             "detail": self.detail,
             "instance": f"urn:uuid:{request_id}",
         }
-        return Response(json.dumps(body).encode(), self.status, self.headers, MEDIA_TYPE)
+        return Response(msgspec.json.encode(body), self.status, self.headers, MEDIA_TYPE)
 
 
 def bad_parameter(name: str, wish: str) -> Problem:

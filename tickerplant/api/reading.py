@@ -1,12 +1,14 @@
 """From what a request says of snapshots and cursors to the view of the table that answers it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from tickerplant.api.cursors import Cursor, CursorError
 from tickerplant.api.parts import Parts
 from tickerplant.api.problems import Problem, bad_parameter, not_found
 from tickerplant.api.store import SnapshotGoneError, View
+from tickerplant.lake import LakeUnavailableError
 
 Result = TypeVar("Result")
 
@@ -26,35 +28,45 @@ class Reader:
     def read(self, snapshot: int | None, work: Callable[[View], Result]) -> Result:
         """Do the work on a view of the named snapshot, or of the newest.
 
-        The newest may expire between being found and being read; then the one after it is read.
-
         Raises:
             Problem: 404, there is no such snapshot.
         """
-        store = self._parts.store
-        for attempt in range(_ATTEMPTS):
-            try:
-                return work(store.newest() if snapshot is None else store.at(snapshot))
-            except SnapshotGoneError:
-                if snapshot is not None or attempt == _ATTEMPTS - 1:
-                    break
-                store.forget()
-        raise not_found("There is no such snapshot, or it expired; /v1/snapshots lists those that are kept.")
+        if snapshot is None:
+            return self._newest(work)
+        try:
+            return work(self._parts.store.at(snapshot))
+        except SnapshotGoneError:
+            raise not_found(
+                "There is no such snapshot, or it expired; /v1/snapshots lists those that are kept."
+            ) from None
 
     def resume(self, cursor: Cursor | None, snapshot: int | None, work: Callable[[View], Result]) -> Result:
         """Do the work on the view that a cursor pins, or else as `read` does.
 
+        When the pinned snapshot expired, the same rows are found in the newest one: a row was in it if it came
+        from before the places up to which its source had been read. Rows move between files but never leave.
+
         Raises:
-            Problem: 410, the cursor's snapshot expired; 404, there is no such snapshot.
+            Problem: 410, the cursor's rows can no longer be told apart; 404, there is no such snapshot.
         """
         if cursor is None:
             return self.read(snapshot, work)
         try:
             return work(self._parts.store.at(cursor.snapshot))
         except SnapshotGoneError:
-            raise Problem(
-                410, "cursor-expired", "The snapshot of this cursor expired; ask again from the first page."
-            ) from None
+            return self._newest(lambda newest: work(_as_pinned(newest, cursor)))
+
+    def _newest(self, work: Callable[[View], Result]) -> Result:
+        """Do the work on the newest view; should its files go while it is read, on the one after it."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return work(self._parts.store.newest())
+            except SnapshotGoneError:
+                self._parts.store.forget()
+        try:
+            return work(self._parts.store.newest())
+        except SnapshotGoneError as error:
+            raise LakeUnavailableError("files of the newest snapshot are missing") from error
 
     def cursor(self, text: str | None, question: str) -> Cursor | None:
         """Return a cursor of this question.
@@ -71,3 +83,11 @@ class Reader:
         if cursor.question != question:
             raise bad_parameter("cursor", "belongs to other filters; send the same ones with each page")
         return cursor
+
+
+def _as_pinned(newest: View, cursor: Cursor) -> View:
+    if cursor.source is None or newest.source is None or not newest.source.covers(cursor.source):
+        raise Problem(
+            410, "cursor-expired", "The snapshot of this cursor expired; ask again from the first page."
+        )
+    return replace(newest, snapshot=cursor.snapshot, until=cursor.source)

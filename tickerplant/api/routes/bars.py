@@ -32,8 +32,8 @@ def add_bars(router: APIRouter, parts: Parts) -> None:
     def bars(request: Request, asked: BarsAsked) -> Response:
         """List bars of one symbol, computed from its trades with exact decimals.
 
-        Bars begin at whole multiples of the interval since 1970 in UTC. `start` and `end` choose bars by when they
-        begin, so each bar is whole, but for the one that is still being traded.
+        Bars begin at whole multiples of the interval since 1970 in UTC. `start` and `end` choose bars by when
+        they begin, so each bar is whole, but for the one that is still being traded.
         """
         check_names(request, BarsQuery)
         check_range(asked.start, asked.end)
@@ -50,7 +50,9 @@ def add_bars(router: APIRouter, parts: Parts) -> None:
             following = None
             if len(made) > asked.limit and view.snapshot is not None:
                 position = Position(made[asked.limit].start, asked.symbol, 0)
-                following = parts.cursors.write(Cursor(view.snapshot, question, position))
+                following = parts.cursors.write(
+                    Cursor(view.snapshot, question, position, view.until or view.source)
+                )
             page = made[: asked.limit]
             parts.metrics.served("/v1/bars", len(page))
             return json_response(

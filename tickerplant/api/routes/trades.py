@@ -32,8 +32,8 @@ def add_trades(router: APIRouter, parts: Parts) -> None:
     def trades(request: Request, asked: TradesAsked) -> Response:
         """List trades by (event_time, symbol, trade_id), a page at a time.
 
-        The first page pins the newest snapshot, or the one asked for: pages neither skip nor repeat a row, however
-        many arrive meanwhile.
+        The first page pins the newest snapshot, or the one asked for: pages neither skip nor repeat a row,
+        however many arrive meanwhile.
         """
         check_names(request, TradesQuery)
         check_range(asked.start, asked.end)
@@ -51,7 +51,9 @@ def add_trades(router: APIRouter, parts: Parts) -> None:
             page = parts.store.page(view, wanted, after, asked.limit)
             following = None
             if page.more and page.position is not None and view.snapshot is not None:
-                following = parts.cursors.write(Cursor(view.snapshot, question, page.position))
+                following = parts.cursors.write(
+                    Cursor(view.snapshot, question, page.position, view.until or view.source)
+                )
             parts.metrics.served("/v1/trades", page.table.num_rows)
             rows = parts.encoder.encode(page.table, asked.format)
             return rows_response(rows, asked.format, following, snapshot_text(view))

@@ -3,7 +3,7 @@
 from tickerplant.api.store.blocks import Blocks
 from tickerplant.api.store.digests import Digests, SymbolFacts
 from tickerplant.api.store.pages import Page, Position, Selection, SymbolTrades
-from tickerplant.api.store.snapshots import EARLIEST, LATEST, SnapshotGoneError, Snapshots, View
+from tickerplant.api.store.snapshots import EARLIEST, LATEST, SnapshotGoneError, Snapshots, Source, View
 from tickerplant.api.store.trades import TradeStore
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Selection",
     "SnapshotGoneError",
     "Snapshots",
+    "Source",
     "SymbolFacts",
     "SymbolTrades",
     "TradeStore",

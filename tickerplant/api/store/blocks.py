@@ -33,6 +33,8 @@ COLUMNS = (
 )
 PAGE_SCHEMA = pa.schema([ARROW_SCHEMA.field(name) for name in COLUMNS])
 
+_PLACE = ("source_partition", "source_offset")
+
 _WORDS = ["symbol", "side", "source"]
 # Below this a file is one block; above it, each of its row groups is.
 _SMALL_FILE_ROWS = 100_000
@@ -73,6 +75,8 @@ class Block:
         symbols: Sorted symbols of the block.
         rows_by_symbol: Row numbers, symbol after symbol, each in the block's order.
         bounds: Symbol i has rows_by_symbol[bounds[i]:bounds[i + 1]].
+        partitions: Where each row lay in the source.
+        offsets: Its offset there.
     """
 
     table: pa.Table
@@ -82,12 +86,14 @@ class Block:
     symbols: tuple[str, ...]
     rows_by_symbol: npt.NDArray[np.int32]
     bounds: Ints
+    partitions: npt.NDArray[np.int32]
+    offsets: Ints
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        own = self.codes.nbytes + self.rows_by_symbol.nbytes + self.bounds.nbytes
-        return int(self.table.nbytes) + own
+        own = (self.codes, self.rows_by_symbol, self.bounds, self.partitions, self.offsets)
+        return int(self.table.nbytes) + sum(array.nbytes for array in own)
 
     def seek(self, key: Key) -> int:
         """Return the first row that does not come before `key` in the block's order."""
@@ -175,12 +181,12 @@ class Blocks:
         with self._open(part.path) as file:
             try:
                 if part.group is None:
-                    table = file.read(columns=list(COLUMNS), use_threads=False)
+                    table = file.read(columns=[*COLUMNS, *_PLACE], use_threads=False)
                 else:
-                    table = file.read_row_group(part.group, columns=list(COLUMNS), use_threads=False)
+                    table = file.read_row_group(part.group, columns=[*COLUMNS, *_PLACE], use_threads=False)
             except (OSError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
                 raise LakeUnavailableError(f"the data file {part.path} cannot be read: {error}") from error
-        return make_block(table.select(list(COLUMNS)))
+        return make_block(table)
 
     def _open(self, path: str) -> pq.ParquetFile:
         try:
@@ -208,13 +214,15 @@ def make_block(table: pa.Table) -> Block:
         table, codes = table.take(pa.array(order)).combine_chunks(), codes[order]
         times, ids = _int64(table, "event_time"), _int64(table, "trade_id")
     return Block(
-        table=table,
+        table=table.select(COLUMNS),
         times=times,
         ids=ids,
         codes=codes,
         symbols=symbols,
         rows_by_symbol=np.argsort(codes, kind="stable").astype(np.int32),
         bounds=np.append(0, np.cumsum(np.bincount(codes, minlength=len(symbols)))),
+        partitions=table.column("source_partition").chunk(0).to_numpy(),
+        offsets=table.column("source_offset").chunk(0).to_numpy(),
     )
 
 
@@ -226,6 +234,8 @@ _EMPTY = Block(
     symbols=(),
     rows_by_symbol=np.empty(0, np.int32),
     bounds=np.zeros(1, np.int64),
+    partitions=np.empty(0, np.int32),
+    offsets=np.empty(0, np.int64),
 )
 
 

@@ -14,6 +14,8 @@ from tickerplant.api.exact import Wide, concatenate, wide
 from tickerplant.api.store.blocks import PAGE_SCHEMA, Block, Blocks, Ints, Key
 from tickerplant.api.store.snapshots import EARLIEST, LATEST, View
 
+Rows = npt.NDArray[np.integer]
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -95,7 +97,8 @@ def read_page(blocks: Blocks, view: View, wanted: Selection, after: Position | N
     for part in blocks.parts(view, wanted.symbols, start, wanted.end):
         if part.first > horizon:
             break
-        run = _run(blocks.load(part), wanted, after, min(horizon, wanted.end - 1), needed)
+        last = min(horizon, wanted.end - 1)
+        run = _run(view, blocks.load(part), wanted, after=after, last=last, needed=needed)
         if len(run.rows):
             runs.append(run)
             times = np.concatenate([times, run.block.times[run.rows]])
@@ -109,7 +112,7 @@ def read_symbol(blocks: Blocks, view: View, symbol: str, start: int, end: int) -
     times, ids, prices, quantities = [], [], [], []
     for part in blocks.parts(view, frozenset([symbol]), start, end):
         block = blocks.load(part)
-        rows = _between(block.rows_of(symbol), block.before(start), block.before(end))
+        rows = _counted(view, block, _between(block.rows_of(symbol), block.before(start), block.before(end)))
         taken = pa.array(rows)
         times.append(block.times[rows])
         ids.append(block.ids[rows])
@@ -125,15 +128,30 @@ def read_symbol(blocks: Blocks, view: View, symbol: str, start: int, end: int) -
     return SymbolTrades(all_times[order], all_ids[order], price, quantity)
 
 
-def _run(block: Block, wanted: Selection, after: Position | None, last: int, needed: int) -> _Run:
+def _run(view: View, block: Block, wanted: Selection, after: Position | None, last: int, needed: int) -> _Run:
     low = block.before(wanted.start)
     if after is not None:
         low = max(low, block.seek(after.key))
-    high = block.before(last + 1)
-    if wanted.symbols is None:
-        return _Run(block, np.arange(low, max(low, min(high, low + needed))))
-    picked = [_between(block.rows_of(symbol), low, high)[:needed] for symbol in wanted.symbols]
-    return _Run(block, np.sort(np.concatenate(picked))[:needed].astype(np.int64))
+    high = max(low, block.before(last + 1))
+    if wanted.symbols is not None:
+        picked = [_between(block.rows_of(symbol), low, high) for symbol in wanted.symbols]
+        rows = np.sort(np.concatenate([_counted(view, block, rows)[:needed] for rows in picked]))
+    elif view.until is None:
+        rows = np.arange(low, min(high, low + needed))
+    else:
+        rows = _counted(view, block, np.arange(low, high))
+    return _Run(block, rows[:needed].astype(np.int64))
+
+
+def _counted(view: View, block: Block, rows: Rows) -> Rows:
+    """Return those rows that belong to a view that ends at places in the source."""
+    if view.until is None:
+        return rows
+    ends = np.zeros(max(block.partitions.max(initial=0), *view.until.offsets, 0) + 1, np.int64)
+    for partition, offset in view.until.offsets.items():
+        ends[partition] = offset
+    counted: Rows = rows[block.offsets[rows] < ends[block.partitions[rows]]]
+    return counted
 
 
 def _between(rows: npt.NDArray[np.int32], low: int, high: int) -> npt.NDArray[np.int32]:

@@ -7,10 +7,11 @@ milliseconds. Metadata, manifests and data files never change under their names,
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.manifest import DataFile, ManifestContent
@@ -23,6 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tickerplant.lake import IDENTIFIER, SCHEMA, LakeUnavailableError
 
 EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1
+
+# What the writer puts into the summary of each snapshot.
+TOPIC = "tickerplant.topic"
+OFFSETS = "tickerplant.offsets"
 
 _VIEWS_KEPT = 64
 _MANIFESTS_KEPT = 4_096
@@ -62,6 +67,25 @@ class File:
 
 
 @dataclass(frozen=True)
+class Source:
+    """How far a snapshot had read its source, as the writer notes it: a row is in it if it lies before.
+
+    Args:
+        topic: Where rows came from.
+        offsets: Partition -> the first offset that was not read.
+    """
+
+    topic: str
+    offsets: Mapping[int, int]
+
+    def covers(self, earlier: "Source") -> bool:
+        """Tell whether all that `earlier` had read was read here as well."""
+        return self.topic == earlier.topic and all(
+            self.offsets.get(partition, -1) >= offset for partition, offset in earlier.offsets.items()
+        )
+
+
+@dataclass(frozen=True)
 class View:
     """The table as of one snapshot.
 
@@ -69,11 +93,15 @@ class View:
         snapshot: The snapshot's id; None while the table is empty or missing.
         committed_ms: When it was committed, in milliseconds since 1970.
         files: Its data files by their first event time.
+        source: How far its source was read; None when the snapshot does not say.
+        until: Only rows from before these places count; None when all do.
     """
 
     snapshot: int | None
     committed_ms: int
     files: tuple[File, ...]
+    source: Source | None = None
+    until: Source | None = None
 
     @cached_property
     def rows(self) -> int:
@@ -174,13 +202,18 @@ class Snapshots:
         if self._clock() - self._looked < self._max_age:
             return
         try:
-            pointer = self._read_pointer()
-            if pointer != self._pointer:
-                self._metadata = self._read_metadata(pointer)
-                self._pointer = pointer
+            try:
+                self._follow(self._read_pointer())
+            except FileNotFoundError:  # so many commits since the pointer was read that its file went
+                self._follow(self._read_pointer())
         except (SQLAlchemyError, OSError) as error:
             raise LakeUnavailableError(f"the catalog cannot be read: {error}") from error
         self._looked = self._clock()
+
+    def _follow(self, pointer: str | None) -> None:
+        if pointer != self._pointer:
+            self._metadata = self._read_metadata(pointer)
+            self._pointer = pointer
 
     def _read_pointer(self) -> str | None:
         if self._catalog is None:
@@ -207,7 +240,7 @@ class Snapshots:
             self._views.move_to_end(snapshot.snapshot_id)
             return known
         files = sorted(self._files(snapshot), key=lambda file: (file.first, file.path))
-        view = View(snapshot.snapshot_id, snapshot.timestamp_ms, tuple(files))
+        view = View(snapshot.snapshot_id, snapshot.timestamp_ms, tuple(files), _source(snapshot))
         self._views[snapshot.snapshot_id] = view
         while len(self._views) > _VIEWS_KEPT:
             self._views.popitem(last=False)
@@ -230,6 +263,14 @@ class Snapshots:
         while len(self._manifests) > _MANIFESTS_KEPT:
             self._manifests.popitem(last=False)
         return files
+
+
+def _source(snapshot: Snapshot) -> Source | None:
+    properties = snapshot.summary.additional_properties if snapshot.summary else {}
+    topic, offsets = properties.get(TOPIC), properties.get(OFFSETS)
+    if topic is None or offsets is None:
+        return None
+    return Source(topic, msgspec.json.decode(offsets, type=dict[int, int]))
 
 
 def _file(data: DataFile) -> File:
