@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.mapping import Mapper, Positions, Symbols, only
 from tickproof.target import KafkaHop, SecretSource, Target, TargetError
 from tickproof.verdicts import Void
+from tickproof.waiting import WaitError, patiently
 
 Ends = dict[str, dict[int, int]]
 """By topic and partition, the offset that the next record will get."""
@@ -39,7 +41,6 @@ RECORD = pa.schema(
 """A record as it is. The last three are the headers that the target names for dead letters, else null."""
 
 _BATCH = 20_000
-_REQUEST_S = 10.0
 
 # A consumer waits for as many records as it was asked for or for this long. It is asked for no more than are
 # there, so the time-out counts only where offsets have holes (compaction, transactions).
@@ -63,15 +64,29 @@ class _Batch:
         return f"partition {self.partitions[row]}, offset {self.offsets[row]}"
 
 
+_PASSING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+
+
+class _NotYetError(Exception):
+    """The broker is about to know."""
+
+
 class KafkaProbe:
     """Reads the topics of a target. Connects when first asked.
 
     Args:
         target: The target; its variables may still be open.
         variables: The running stack's variables.
+        patience: How long to wait for an answer of the broker.
     """
 
-    def __init__(self, target: Target, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        variables: Mapping[str, str] | None = None,
+        *,
+        patience: timedelta = timedelta(seconds=10),
+    ) -> None:
         hop = target.resolve(variables or {}).hops.kafka
         if hop is None:
             raise TargetError(
@@ -79,6 +94,7 @@ class KafkaProbe:
             )
         self._hop: KafkaHop = hop
         self._variables = dict(variables or {})
+        self._patience = patience
         self._mapper = Mapper("kafka", hop.mapping, keeps_text=hop.keeps_text)
 
     @property
@@ -228,16 +244,32 @@ class KafkaProbe:
 
     def _ends(self, topic: str) -> dict[int, int]:
         try:
-            metadata = self._consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
+            return patiently(
+                lambda: self._ends_now(topic),
+                until=lambda _: True,
+                within=self._patience,
+                every=timedelta(milliseconds=20),
+                what=f"the ends of {topic} should be known",
+                tolerate=(_NotYetError,),  # a topic just made, a leader just elected
+            )
+        except WaitError as error:
+            raise HopUnreachableError(f"Kafka at {self._hop.bootstrap}: {error}") from None
+
+    def _ends_now(self, topic: str) -> dict[int, int]:
+        patience_s = self._patience.total_seconds()
+        try:
+            metadata = self._consumer.list_topics(topic, timeout=patience_s).topics[topic]
             if metadata.error is not None:
                 self._unreachable(metadata.error, topic)
             return {
                 partition: self._consumer.get_watermark_offsets(
-                    TopicPartition(topic, partition), timeout=_REQUEST_S
+                    TopicPartition(topic, partition), timeout=patience_s
                 )[1]
                 for partition in sorted(metadata.partitions)
             }
         except KafkaException as error:
+            if error.args[0].code() in _PASSING:
+                raise _NotYetError(error.args[0].str()) from None
             self._unreachable(error.args[0], topic)
 
     def _ranges(
@@ -263,6 +295,7 @@ class KafkaProbe:
         position, end = np.zeros(partitions, np.int64), np.zeros(partitions, np.int64)
         for partition, (first, last) in ranges.items():
             position[partition], end[partition] = first, last
+        assigned = set(ranges)
         heard_ns = now_ns()
         try:
             while (wanted := int((end - position).clip(min=0).sum())) > 0:
@@ -276,10 +309,11 @@ class KafkaProbe:
                         f"Kafka at {self._hop.bootstrap} went silent: {wanted:,} records of {topic}"
                         f" did not come within {_SILENCE_NS // 1_000_000_000} s."
                     )
-                done = [p for p in ranges if position[p] >= end[p]]
-                if done and len(done) < len(ranges):
+                done = [partition for partition in assigned if position[partition] >= end[partition]]
+                if done and len(done) < len(assigned):
+                    assigned -= set(done)
                     # Others may be writing on; what comes after the range must not crowd out the rest.
-                    consumer.pause([TopicPartition(topic, partition) for partition in done])
+                    consumer.incremental_unassign([TopicPartition(topic, partition) for partition in done])
         except KafkaException as error:
             self._unreachable(error.args[0], topic)
         finally:
