@@ -44,7 +44,7 @@ class Committer:
         points: where to die, for tests of crashes.
         log: told of conflicts.
         name: this writer, for whoever is fenced by it.
-        keep: snapshots that stay; older ones are expired with each commit.
+        keep: snapshots that stay, the new one among them; older ones are expired with each commit.
         pause: waits between attempts.
     """
 
@@ -139,7 +139,7 @@ class Committer:
         self._properties = carried
 
     def _publish(self, staged: Staged) -> None:
-        publish(self._table, staged, expire=expirable(self._table.metadata, keep=self._keep))
+        publish(self._table, staged, expire=expirable(self._table.metadata, keep=self._keep - 1))
 
     def _landed(self, commit: str) -> bool:
         return any(

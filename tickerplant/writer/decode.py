@@ -24,6 +24,7 @@ UNKNOWN_SIDE = "unknown-side"
 UNKNOWN_SOURCE = "unknown-source"
 EMPTY_SYMBOL = "empty-symbol"
 
+_BRACE = ord("{")
 _TIMES = ("event_time", "venue_time", "ingest_time")
 
 _WIRE_SCHEMA = pa.schema(
@@ -122,7 +123,7 @@ def _parse(values: Sequence[bytes | None], start: int) -> Iterator[tuple[int, pa
 def _parse_together(values: Sequence[bytes | None]) -> pa.Table | None:
     """Return one row a message, or None when at least one of them is not exactly one JSON object."""
     # Each message starts an object, and there are as many rows as messages: so each is one row.
-    if not values or not all(value and value[0] == ord("{") for value in values):
+    if not values or not all(value and value[0] == _BRACE for value in values):
         return None
     text = b"\n".join(values)  # type: ignore[arg-type]  # the line above left no None
     try:

@@ -24,7 +24,6 @@ from tickerplant.writer.state import State
 _POLL_SECONDS = 0.1
 _POLL_MESSAGES = 10_000
 
-# After a quiet time the first messages wait this long for company.
 _GATHER_SECONDS = 0.05
 
 # Offsets alone (all was repeated, or quarantined) are worth a snapshot only once in a while.
@@ -66,6 +65,7 @@ class Writer:
         stop: the wish to end.
         commit_interval: least seconds between two commits while messages come in.
         commit_rows: rows that are committed at once, however soon.
+        gather: seconds for which the first messages after a quiet time wait for company.
         clock: seconds that only grow.
     """
 
@@ -78,6 +78,7 @@ class Writer:
         *,
         commit_interval: float,
         commit_rows: int,
+        gather: float = _GATHER_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._parts = parts
@@ -86,6 +87,7 @@ class Writer:
         self._stop = stop
         self._interval = commit_interval
         self._commit_rows = commit_rows
+        self._gather = gather
         self._clock = clock
         self._state = State()
         self._pending = Pending()
@@ -178,7 +180,7 @@ class Writer:
 
     def _due_at(self) -> float:
         interval = self._interval if self._pending.rows else max(self._interval, _OFFSETS_ONLY_SECONDS)
-        return max(self._last_commit + interval, self._pending.since + _GATHER_SECONDS)
+        return max(self._last_commit + interval, self._pending.since + self._gather)
 
     def _poll_seconds(self) -> float:
         if not self._pending.offsets:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from pyiceberg.table import Table
 
 from tickerplant.lake import IDENTIFIER, ensure_table, open_catalog
@@ -27,21 +28,23 @@ from tickerplant.writer.writer import Parts, Writer
 
 TOPIC = "market.trades"
 NOON = 1_767_355_200_000_000  # 2026-01-02T12:00:00Z in microseconds
-DAY = 86_400_000_000
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
 
 
-def trade(symbol: str, trade_id: int, **other: object) -> dict[str, object]:
+def trade(symbol: object, trade_id: int, /, **other: object) -> dict[str, object]:
     """Return one message of the trade topic, as an object."""
+    moment = NOON + trade_id % HOUR
     return {
         "symbol": symbol,
         "trade_id": trade_id,
         "price": f"{trade_id % 1_000}.25000000",
         "quantity": "0.00100000",
-        "event_time_us": NOON + trade_id,
-        "venue_time_us": NOON + trade_id + 3,
+        "event_time_us": moment,
+        "venue_time_us": moment + 3,
         "side": "buy" if trade_id % 2 else "sell",
         "source": "live",
-        "ingest_time_us": NOON + trade_id + 9,
+        "ingest_time_us": moment + 9,
         **other,
     }
 
@@ -157,6 +160,7 @@ def bench(
     most_manifests: int = 48,
     commit_interval: float = 0.0,
     commit_rows: int = 50_000,
+    gather: float = 0.0,
     start: bool = True,
 ) -> Bench:
     """Put a writer together and have it claim the table."""
@@ -193,6 +197,7 @@ def bench(
         stop,
         commit_interval=commit_interval,
         commit_rows=commit_rows,
+        gather=gather,
     )
     if start:
         writer._start()
@@ -204,6 +209,12 @@ def stored(table: Table) -> list[tuple[str, int]]:
     table.refresh()
     rows = table.scan(selected_fields=("symbol", "trade_id")).to_arrow()
     return sorted(zip(rows["symbol"].to_pylist(), rows["trade_id"].to_pylist(), strict=True))
+
+
+def keys_in_file(path: str) -> list[tuple[str, int]]:
+    """Return the keys of one data file in the file's order."""
+    rows = pq.read_table(path.removeprefix("file://"), columns=["symbol", "trade_id"])
+    return list(zip(rows["symbol"].to_pylist(), rows["trade_id"].to_pylist(), strict=True))
 
 
 def repeated(table: Table) -> dict[tuple[str, int], int]:
