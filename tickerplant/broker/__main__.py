@@ -1,8 +1,8 @@
 """The broker's command line.
 
-python -m tickerplant.broker prepare        fetch, verify, format, train; does nothing when that was done
-python -m tickerplant.broker run            become the broker (settings come from the environment)
-python -m tickerplant.broker lock VERSION   pin another version of Kafka (for maintainers)
+python -m tickerplant.broker prepare [PROFILE]   fetch, verify, format, train; does nothing when that was done
+python -m tickerplant.broker run                 become the broker (settings come from the environment)
+python -m tickerplant.broker lock VERSION        pin another version of Kafka (for maintainers)
 """
 
 import sys
@@ -17,8 +17,8 @@ def main(arguments: list[str]) -> int:
     """Run one of the three commands and return the exit code."""
     try:
         match arguments:
-            case ["prepare"]:
-                prepare(Environment(), say=lambda line: print(line, flush=True))
+            case ["prepare", *names] if len(names) < 2:
+                prepare(Environment(), lambda line: print(line, flush=True), *names)
             case ["run"]:
                 become_broker(Environment())
             case ["lock", version]:

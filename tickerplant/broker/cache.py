@@ -20,8 +20,8 @@ VERIFIED_AT = 1_600_000_000
 
 
 def cache_folder(environment: Environment) -> Path:
-    """Return TICKPROOF_CACHE, else the driver's CACHE_DIR, else the user's own cache folder."""
-    chosen = environment.text("TICKPROOF_CACHE", "") or environment.text("CACHE_DIR", "")
+    """Return the driver's CACHE_DIR, else TICKPROOF_CACHE_DIR, else the user's own cache folder."""
+    chosen = environment.text("CACHE_DIR", "") or environment.text("TICKPROOF_CACHE_DIR", "")
     if chosen:
         return Path(chosen).expanduser().absolute()
     import platformdirs  # noqa: PLC0415 - rarely needed, and a prepared start should be quick

@@ -97,7 +97,7 @@ def _download(context: object, jar: Jar) -> Path:
             if attempt == TRIES:
                 raise BrokerError(
                     f"{jar.coordinate} cannot be fetched from Maven Central ({_cause(error)}): connect "
-                    "this machine to the Internet for the first set-up, or let TICKPROOF_CACHE name a folder "
+                    "this machine to the Internet for the first set-up, or let TICKPROOF_CACHE_DIR name a folder "
                     "that was set up already."
                 ) from error
             time.sleep(0.3 * attempt)

@@ -28,17 +28,18 @@ def is_prepared(cache: BrokerCache, profile: Profile) -> bool:
     )
 
 
-def prepare(environment: Environment, say: Say) -> None:
+def prepare(environment: Environment, say: Say, profile_name: str = "") -> None:
     """Fetch, verify, format and train whatever is not there yet; no network is touched for jars that are.
 
     Args:
         environment: Names the cache folder and the JVM profile.
         say: Takes one line of progress.
+        profile_name: The JVM profile, when it is not to be the one that the environment names.
 
     Raises:
         BrokerError: A step failed; the message says which and what to do.
     """
-    profile = chosen_profile(environment)
+    profile = chosen_profile(Environment({"KAFKA_PROFILE": profile_name}) if profile_name else environment)
     cache = BrokerCache.of(environment, read_lock())
     if is_prepared(cache, profile):
         return
@@ -56,7 +57,7 @@ def prepare(environment: Environment, say: Say) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise BrokerError(
                 f"No space is left for {cache.folder}: the broker needs {NEEDED_BYTES // 1_000_000} MB there; "
-                "free some, or let TICKPROOF_CACHE name a folder on another disk."
+                "free some, or let TICKPROOF_CACHE_DIR name a folder on another disk."
             ) from error
         reason = error.strerror or error
         raise BrokerError(f"The cache folder {cache.folder} cannot be used: {reason}.") from error
