@@ -33,7 +33,7 @@ A Gap That Cannot Be Repaired Is Reported
     Given the exchange lists 3 symbols for this test
     And Plan Disturbance    skip    at=40%    count=5    rest_knows=False
     When 1000 trades are sent
-    Then Gap Should Be Reported By Topic, Metric And Log
+    Then Gap Should Be Reported By Topic Metric And Log
     And every hop holds every trade
 
 The Daily Disconnect Costs Nothing

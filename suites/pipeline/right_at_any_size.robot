@@ -2,6 +2,8 @@
 Documentation       A platform is right on its first day, with nothing in it, and after a million rows.
 
 Resource            ../../resources/pipeline.resource
+Library             tickproof.warehouses
+Library             tickproof.clients
 
 Test Tags           pipeline    exclusive    own-stack
 
@@ -10,19 +12,19 @@ Test Tags           pipeline    exclusive    own-stack
 An Empty Platform Answers Empty
     [Documentation]    A fresh stack of its own: every route answers, with nothing in it, and the first trade arrives.
     [Tags]    quick    defect-api-fails-when-empty
-    [Setup]    An Empty Platform Is Up
+    [Setup]    Start Empty Platform
     Every Route Should Answer Empty
     Lease Symbols    2
     Send Trades    50
     Every hop holds every trade
-    [Teardown]    Return To The Usual Platform
+    [Teardown]    Return To Usual Platform
 
 Beside A Million Old Rows New Trades Arrive
     [Documentation]    The old rows were written once by the writer itself and are kept in the cache.
     [Tags]    slow    defect-writer-forgets-what-it-stored
-    [Setup]    A Platform With A Million Old Rows Is Up
+    [Setup]    Start Platform With Old Rows
     Lease Symbols    10
     Send Trades    20000
     Every hop holds every trade
     Old Rows Should Be Untouched
-    [Teardown]    Return To The Usual Platform
+    [Teardown]    Return To Usual Platform
