@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import yaml
 from messages.approved import approve
-
 from tickproof.stack import StackInputError, compose, document
 from tickproof.stack.model import HealthCheck, Probe, Restart, ServicePlan
 

@@ -1,7 +1,6 @@
 """Health states and restarts as Docker defines them, without waiting."""
 
 import pytest
-
 from tickproof.stack.health import Health
 from tickproof.stack.model import HealthCheck, Restart
 from tickproof.stack.restarts import RestartPolicy
@@ -83,7 +82,7 @@ def test_without_a_start_period_the_first_failure_counts() -> None:
         (Restart("on-failure"), 137, True),
     ],
 )
-def test_the_policy_decides_by_the_exit_code(restart: Restart, exit_code: int, again: bool) -> None:
+def test_the_policy_decides_by_the_exit_code(restart: Restart, exit_code: int, *, again: bool) -> None:
     assert (RestartPolicy(restart).after_exit(exit_code, 1.0) is not None) is again
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from messages.approved import approve
-
 from tickproof.stack import StackInputError
 from tickproof.stack.ports import Ports, is_free
 
@@ -27,7 +26,8 @@ def test_ports_are_low_different_and_free(holder: Ports) -> None:
 def test_two_holders_never_have_the_same_port(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tickproof.stack.ports import Ports\n"
-        "ports = Ports(Path(sys.argv[1])); print(*ports.choose([f'P{n}' for n in range(2500)], {}).values(), flush=True)\n"
+        "ports = Ports(Path(sys.argv[1]))\n"
+        "print(*ports.choose([f'P{n}' for n in range(2500)], {}).values(), flush=True)\n"
         "sys.stdin.read()"
     )
     starts = [

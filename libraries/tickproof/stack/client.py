@@ -186,10 +186,8 @@ class Stack:
                 if (event.service, event.what) == (service, what):
                     return event
         told = [f"{event.service} {event.what}" for event in self.events(since) if event.what != "preparing"]
-        seen = ", ".join(told[-5:]) or "nothing"
-        raise StackError(
-            f"{service} should have {what} within {within:g} s, but did not; what happened instead: {seen}."
-        )
+        seen = ", ".join(told[-5:]) or "none"
+        raise StackError(f"{service}: no event `{what}` came within {within:g} s; those that came: {seen}.")
 
     def wait_healthy(self, services: Sequence[str] | None = None, *, within: float) -> None:
         """Wait until services are healthy; one without a health check until it runs.

@@ -30,11 +30,12 @@ def did_not_start(service: ServiceState, log: Path, tail: Sequence[str], *, wait
         waited: for how long, or how far it came, in words.
     """
     seen = f"state {service.state}"
-    seen += f", health {service.health}" if service.health else ""
+    health = "health" if service.state == "running" else "health was"
+    seen += f", {health} {service.health}" if service.health else ""
     seen += f", {in_words(service.exit_code)}" if service.exit_code is not None else ""
     reason = f" ({service.reason})" if service.reason and service.exit_code is None else ""
     lines = [f"Service {service.name} should come up, but {waited}: {seen}{reason}."]
-    shown = [f"  {line[:_WIDTH]}" for line in tail if line.strip()][-_LINES:]
+    shown = [f"  {line[:_WIDTH].rstrip()}" for line in tail if line.strip()][-_LINES:]
     lines += ["It last wrote:", *shown] if shown else ["It wrote nothing."]
     lines.append(f"Evidence: {log}")
     hint = _hint(service, "\n".join([*tail, service.reason]).lower())

@@ -56,6 +56,8 @@ def make_usable(folder: Path, variable: str) -> None:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied")
         free = shutil.disk_usage(folder).free
+    except (FileExistsError, NotADirectoryError):
+        raise StackInputError(f"{folder} is not a folder; remove it, or {elsewhere}.") from None
     except OSError as error:
         raise StackInputError(
             f"{folder} cannot be used ({error.strerror}); make it writable, or {elsewhere}."

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
+PREPARATION_FAILED = "its preparation failed"
 Policy = Literal["no", "always", "on-failure", "unless-stopped"]
 
 

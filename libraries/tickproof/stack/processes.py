@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ _PASSED_ON = (
     "TZ", "USER", "VIRTUAL_ENV",
 )  # fmt: skip
 _PR_SET_PDEATHSIG = 1
+_GONE_WITHIN = 3.0
 
 
 def base_environment(folder: Path) -> dict[str, str]:
@@ -125,6 +127,14 @@ def in_words(code: int) -> str:
     return f"exit code {code}"
 
 
+def _runs(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that only waits for its parent to take note does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def reap(folder: Path) -> list[int]:
     """Kill what is left of a run, and only that: processes of this user that carry the run's mark.
 
@@ -142,5 +152,7 @@ def reap(folder: Path) -> list[int]:
                 found.append(process)
         except (psutil.Error, OSError):
             continue
-    psutil.wait_procs(found, timeout=3)
+    deadline = time.monotonic() + _GONE_WITHIN
+    while any(_runs(process) for process in found) and time.monotonic() < deadline:
+        time.sleep(0.005)
     return [process.pid for process in found]

@@ -15,7 +15,7 @@ from tickproof.stack import checks, interpolation, processes
 from tickproof.stack.children import Child, Children
 from tickproof.stack.errors import StackError
 from tickproof.stack.health import Health
-from tickproof.stack.model import Probe, ServicePlan, ServiceState
+from tickproof.stack.model import PREPARATION_FAILED, Probe, ServicePlan, ServiceState
 from tickproof.stack.preparation import PreparationFailed, prepare
 from tickproof.stack.restarts import RestartPolicy
 from tickproof.stack.timeline import Timeline
@@ -121,8 +121,8 @@ class Service:
                 )
             except PreparationFailed as failure:
                 self.exit_code = failure.exit_code
-                self._become("exited", "its preparation failed")
-                self._note("died", exit_code=failure.exit_code, detail="its preparation failed")
+                self._become("exited", PREPARATION_FAILED)
+                self._note("died", exit_code=failure.exit_code, detail=PREPARATION_FAILED)
                 return
             self._become("created")
         needs = self.plan.depends_on.items()

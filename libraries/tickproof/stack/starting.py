@@ -12,7 +12,7 @@ from typing import Any
 
 from tickproof.stack import ending, failure, folders, processes, wire
 from tickproof.stack.errors import StackError
-from tickproof.stack.model import ServiceState, StackEvent, StackPlan
+from tickproof.stack.model import PREPARATION_FAILED, ServiceState, StackEvent, StackPlan
 
 Progress = Callable[[str], None]
 _ASK_AGAIN = 5.0
@@ -88,7 +88,11 @@ class Run:
         elif event.what == "unhealthy":
             self._fail(plan, event, f"it became unhealthy {after}")
         elif event.what == "died" and not self._done(plan, event):
-            self._fail(plan, event, f"it ended {after}")
+            self._fail(
+                plan,
+                event,
+                f"{PREPARATION_FAILED if event.detail == PREPARATION_FAILED else 'it ended'} {after}",
+            )
 
     @staticmethod
     def _done(plan: StackPlan, event: StackEvent) -> bool:

@@ -1,0 +1,46 @@
+"""Parts of small stacks for tests."""
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tickproof.stack import processes
+
+PART = Path(__file__).parent / "part.py"
+
+
+def part(
+    name: str,
+    *,
+    health: bool = True,
+    timing: dict[str, Any] | None = None,
+    env: dict[str, str] | None = None,
+    **keys: Any,
+) -> dict[str, Any]:
+    """Returns one service of a compose file that runs `part.py`."""
+    port = f"{name.upper().replace('-', '_')}_PORT"
+    local: dict[str, Any] = {
+        "command": ["python", "-S", str(PART)],
+        "environment": {"PORT": f"${{{port}}}", "NAME": name, **(env or {})},
+        "ports": [port],
+    }
+    service: dict[str, Any] = {"image": "none", **keys, "x-local": local}
+    if health:
+        local["health"] = {"http": f"http://127.0.0.1:${{{port}}}/health"}
+        service["healthcheck"] = {
+            "test": ["CMD", "true"], "interval": "100ms", "timeout": "1s", "retries": 2,
+            "start_period": "10s", "start_interval": "20ms", **(timing or {}),
+        }  # fmt: skip
+    return service
+
+
+def marked(folder: Path) -> list[int]:
+    """Returns all processes that belong to the runs below a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(processes.MARK, "").startswith(str(folder)):
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
