@@ -32,7 +32,7 @@ def rows(count: int = 3, **columns: list[object]) -> pa.Table:
 
 def positions(count: int) -> Positions:
     numbers = np.arange(count)
-    return Positions(lane=numbers * 0, offset=numbers, seen_ns=numbers + 7, hop_time_ns=numbers + 100)
+    return Positions(lane=numbers * 0, offset=numbers, seen_ns=numbers + 7, hop_time_ns=lambda: numbers + 100)
 
 
 def where(row: int) -> str:

@@ -59,6 +59,10 @@ class _Batch:
     offsets: np.ndarray
     seen_ns: int
 
+    def times_ns(self) -> np.ndarray:
+        """Return the broker's or the producer's stamps, which are whole milliseconds."""
+        return np.array([message.timestamp()[1] for message in self.messages], np.int64) * 1_000_000
+
     def where(self, row: int) -> str:
         """Say where a record stands."""
         return f"partition {self.partitions[row]}, offset {self.offsets[row]}"
@@ -154,13 +158,14 @@ class KafkaProbe:
     ) -> Iterator[pa.Table]:
         """Read the topic of trades as `read` does, a part at a time."""
         for batch in self._batches(self._hop.topic, self._ranges(self._hop.topic, since, until)):
-            rows = decode_values([m.value() or b"" for m in batch.messages], self._hop.columns, batch.where)
+            values = [value or b"" for value in map(Message.value, batch.messages)]
+            rows = decode_values(values, self._hop.columns, batch.where)
             positions = Positions(
                 lane=batch.partitions,
                 offset=batch.offsets,
                 seen_ns=np.full(len(batch.messages), batch.seen_ns, np.int64),
                 place=self._strange_keys(batch, rows),
-                hop_time_ns=np.array([m.timestamp()[1] for m in batch.messages], np.int64) * 1_000_000,
+                hop_time_ns=batch.times_ns,
             )
             yield only(self._mapper.sightings(rows, positions, batch.where), symbols)
 
@@ -232,7 +237,10 @@ class KafkaProbe:
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 10,
             "fetch.min.bytes": 1,
-            "queued.max.messages.kbytes": 65_536,
+            # By default a full queue stops fetching for a whole second.
+            "fetch.queue.backoff.ms": 5,
+            "queued.min.messages": 200_000,
+            "queued.max.messages.kbytes": 131_072,
             "reconnect.backoff.ms": 20,
             "reconnect.backoff.max.ms": 500,
             "log_level": 0,
@@ -324,12 +332,12 @@ class KafkaProbe:
     ) -> _Batch:
         """Keep the records of the ranges and note how far each partition is."""
         seen_ns = now_ns()
-        if any(message.error() is not None for message in messages):
+        if any(map(Message.error, messages)):
             for message in messages:
                 self._heed(message, position, topic)
             messages = [message for message in messages if message.error() is None]
-        partitions = np.array([message.partition() for message in messages], np.int64)
-        offsets = np.array([message.offset() for message in messages], np.int64)
+        partitions = np.array(list(map(Message.partition, messages)), np.int64)
+        offsets = np.array(list(map(Message.offset, messages)), np.int64)
         inside = offsets < end[partitions]
         if not inside.all():
             messages = [message for message, keep in zip(messages, inside, strict=True) if keep]
@@ -356,7 +364,7 @@ class KafkaProbe:
         """Name the keys that are not their trade's symbol; null where all is well."""
         if self._hop.key is None:
             return pa.nulls(rows.num_rows, pa.string())
-        keys = [message.key() for message in batch.messages]
+        keys = list(map(Message.key, batch.messages))
         column = rows[self._hop.key].combine_chunks().cast(pa.binary())
         same = pc.fill_null(pc.equal(pa.array(keys, pa.binary()), column), False)
         if pc.all(same).as_py():

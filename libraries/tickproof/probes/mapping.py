@@ -27,14 +27,14 @@ class Positions:
         offset: The position in the lane.
         seen_ns: When the kit read the row.
         place: A file, a snapshot, an unexpected key; null where there is nothing to say.
-        hop_time_ns: The hop's own stamp, used when the mapping gives no ``hop_time``.
+        hop_time_ns: Tells the hop's own stamps; asked when the mapping gives no ``hop_time``.
     """
 
     lane: np.ndarray | pa.Array
     offset: np.ndarray | pa.Array
     seen_ns: np.ndarray | pa.Array
     place: pa.Array | pa.ChunkedArray | None = None
-    hop_time_ns: np.ndarray | None = None
+    hop_time_ns: Callable[[], np.ndarray] | None = None
 
 
 class Mapper:
@@ -88,7 +88,7 @@ class Mapper:
         if "hop_time" in mapped.column_names:
             columns["hop_time_ns"] = _moment(mapped["hop_time"]).cast(pa.int64())
         elif positions.hop_time_ns is not None:
-            columns["hop_time_ns"] = positions.hop_time_ns
+            columns["hop_time_ns"] = positions.hop_time_ns()
         if positions.place is not None:
             columns["place"] = positions.place
         if self._keeps_text:
