@@ -134,7 +134,7 @@ class _Watch(Generic[T]):
 
     def message(self, what: str, within: timedelta, reason: str | None, now: float) -> str:
         took = timedelta(seconds=now - self.began)
-        why = f"{reason} after {said(took)}" if reason else "it did not come true"
+        why = reason or "that did not happen"
         tries = "Looked once" if self._tries == 1 else f"Looked {self._tries:,} times"
         return "\n".join(
             [
@@ -156,8 +156,8 @@ class _Watch(Generic[T]):
 def said(span: timedelta) -> str:
     """Say a time span as people do: ``250 ms``, ``1.5 s``, ``30 s``, ``5 min``."""
     seconds = span.total_seconds()
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.3g} ms"
-    if seconds < 120:
+    if seconds < 119.95:
         return f"{round(seconds, 1):g} s"
     return f"{round(seconds / 60, 1):g} min"

@@ -80,9 +80,10 @@ def read(path: Path, shown: str) -> tuple[dict[str, Any], Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{shown}, line {mark.line + 1}, column {mark.column + 1}" if mark else shown
-        raise TargetError(f"{place}: is not valid YAML: {error.problem or error.context}.") from None
+        reason = ", ".join(part for part in (error.context, error.problem) if part)
+        raise TargetError(f"{place}: is not valid YAML: {reason}.") from None
     except yaml.YAMLError as error:
-        raise TargetError(f"{shown}: is not valid YAML: {error}.") from None
+        raise TargetError(f"{shown}: is not valid YAML: {' '.join(str(error).split())}.") from None
     if root is None or not isinstance(root, yaml.MappingNode) or not isinstance(data, dict):
         raise TargetError(
             f"{shown}: holds no keys; a target file begins with keys such as `name` and `hops`."

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 from robot.api.types import Secret
 
 from tickproof.target.interpolation import fill_in, fill_in_all
-from tickproof.target.refusal import TargetError, dotted
+from tickproof.target.refusal import NAME, SYMBOL, TargetError, dotted
 from tickproof.verdicts.findings import Guarantee
 
 Text = Annotated[str, Field(min_length=1)]
-Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
+Word = Annotated[str, Field(pattern=NAME)]
+Symbol = Annotated[str, Field(pattern=SYMBOL)]
 
 
 class Capability(StrEnum):

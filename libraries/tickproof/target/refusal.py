@@ -8,6 +8,13 @@ from pydantic import BaseModel, ValidationError
 
 _SHOWN = 7
 
+NAME = r"^[a-z0-9][a-z0-9-]*$"
+SYMBOL = r"^[A-Z0-9]{2,20}$"
+_PATTERNS = {
+    NAME: "it must be made of small letters, digits and hyphens",
+    SYMBOL: "it must be made of 2 to 20 capital letters and digits",
+}
+
 
 class TargetError(ValueError):
     """A target cannot be found, read or used; the message is made of whole sentences."""
@@ -95,6 +102,9 @@ def _sentence(finding: Mapping[str, Any], path: tuple[str | int, ...], model: ty
         allowed = [word.strip().strip("'") for word in context["expected"].replace(" or ", ", ").split(",")]
         hint = did_you_mean(str(finding["input"]), allowed)
         return f"{name} is {found}; allowed: {', '.join(allowed)}.{hint}"
+    if context.get("class_name") == "SecretSource":
+        # What was found may be the secret itself.
+        return f"{name} must not hold a secret; name the variable that does: {{ variable: NAME }}."
     if kind == "value_error":
         reason = str(context["error"])
         return f"{name} {reason}" if path else reason
@@ -121,7 +131,7 @@ def _rule(kind: str, message: str, context: Mapping[str, Any]) -> str:
         "greater_than": f"it must be more than {context.get('gt')}",
         "greater_than_equal": f"it must be at least {context.get('ge')}",
         "less_than_equal": f"it must be at most {context.get('le')}",
-        "string_pattern_mismatch": f"it must match {context.get('pattern')}",
+        "string_pattern_mismatch": _PATTERNS.get(str(context.get("pattern")), "it has a wrong form"),
     }
     return rules.get(kind, message[:1].lower() + message[1:])
 
@@ -136,7 +146,7 @@ def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return "a group of keys"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     return str(value)
 
 
