@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ SENT_FILE = "sent.parquet"
 SEEN_FILE = "seen-{hop}.parquet"
 META_FILE = "meta.json"
 ROWS_A_GROUP = 1_000_000
-ROWS_A_BATCH = 65_536
+ROWS_A_BATCH = 131_072
 FEW_VALUES = ("symbol", "side", "hop", "source", "expect", "kind", "place")
 
 
@@ -44,8 +46,11 @@ class StoredRows:
         wanted = [name for name in columns if name in names]
         with pq.ParquetFile(self.path, read_dictionary=few) as file:
             # One row group after the other: read in one go, the whole file's compressed pages stay in memory.
-            for group in range(file.num_row_groups):
-                yield from file.iter_batches(self.rows_a_batch, row_groups=[group], columns=wanted)
+            groups = (
+                file.iter_batches(self.rows_a_batch, row_groups=[group], columns=wanted)
+                for group in range(file.num_row_groups)
+            )
+            yield from _one_ahead(chain.from_iterable(groups))
 
     def table(self) -> pa.Table:
         """Return all rows as one table, in the schema in which they were saved."""
@@ -112,15 +117,38 @@ def load(folder: Path) -> Ledger:
     return Ledger(folder, sent, seen, meta)
 
 
+def _one_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Read the next batch while the last one is worked on."""
+    with ThreadPoolExecutor(1, "ledger-reader") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
 def _write(path: Path, rows: AnyRows, schema: pa.Schema) -> None:
-    """Write rows of a schema; columns of few values are dictionary-encoded, all have statistics."""
     few = [name for name in FEW_VALUES if name in schema.names]
+    # Quick to read again, and plain enough for other tools: LZ4, whole numbers and times as differences.
+    whole = [
+        field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type)
+    ]
+    encoding = dict.fromkeys(whole, "DELTA_BINARY_PACKED")
     with pq.ParquetWriter(
-        path, schema, compression="zstd", use_dictionary=few, write_statistics=True
+        path, schema, compression="lz4", use_dictionary=few, column_encoding=encoding, write_statistics=True
     ) as writer:
-        for batch in batches_of(rows, schema.names):
-            table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+        for table in _in_groups(batches_of(rows, schema.names), schema):
             writer.write_table(table, row_group_size=ROWS_A_GROUP)
+
+
+def _in_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Gather batches until they fill a row group."""
+    gathered: list[pa.Table] = []
+    for batch in batches:
+        gathered.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+        if sum(table.num_rows for table in gathered) >= ROWS_A_GROUP:
+            yield pa.concat_tables(gathered)
+            gathered = []
+    yield pa.concat_tables(gathered) if gathered else schema.empty_table()
 
 
 def _try(path: Path) -> None:

@@ -79,10 +79,8 @@ class Account:
         books = f"{self.sent:,} sent = {self.trades:,} to be stored + {self.garbage:,} to be quarantined"
         if self.ok:
             return f"{books}, and so they are at {self.hop}."
-        lines = [
-            f"{books}, but {self.hop} holds {self.stored:,} of them "
-            f"and {self.quarantined:,} are in quarantine."
-        ]
+        there = f"{self.hop} holds {self.stored:,} of them and {self.quarantined:,} are in quarantine"
+        lines = [f"{books}, but {there}."]
         if self.strangers:
             lines.append(f"{self.hop} also holds {self.strangers:,} rows that had not to be stored.")
         wrong = [one for one in self.reasons if not one.ok]

@@ -104,11 +104,11 @@ class ExactColumn:
         if left is None and right is None and not unequal.any():
             return None
         mask: Mask = unequal.reshape(-1, self._words).any(axis=1)
-        if left is None and right is None:
-            return mask
-        left = np.zeros(len(mask), bool) if left is None else left
-        right = np.zeros(len(mask), bool) if right is None else right
-        mask = (mask & ~left & ~right) | (left != right)
+        if left is not None or right is not None:
+            none: Mask = np.zeros(len(mask), bool)
+            left, right = none if left is None else left, none if right is None else right
+            mask &= ~(left | right)
+            mask |= left ^ right
         return mask if mask.any() else None
 
 

@@ -66,7 +66,7 @@ def judge(
         if spread is not None:
             spread.add(known, position_in_lane(known.batch, "lane", hop))
         if stand is not None:
-            _add_live(stand, known, hop)
+            _add_live(stand, known, hop, repairs=repairs > 0)
 
     inversions = np.empty((0, 2), np.int64) if stand is None else stand.inversions()
     split = np.empty(0, np.int64) if spread is None else spread.split
@@ -107,8 +107,8 @@ def fairly(named: Sequence[Sequence[Anomaly]], at_most: int) -> tuple[Anomaly, .
     return tuple(anomaly for anomaly in chain.from_iterable(named) if anomaly in taken)
 
 
-def _add_live(stand: Order, known: Located, hop: str) -> None:
-    by_repair = repaired(known.batch)
+def _add_live(stand: Order, known: Located, hop: str, *, repairs: bool) -> None:
+    by_repair = repaired(known.batch) if repairs else None
     live = known if by_repair is None else known.only(~by_repair)
     if len(live.positions):
         stand.add(

@@ -6,6 +6,7 @@ Offsets are compared within a lane only: between lanes there is no order that a 
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -103,21 +104,9 @@ class Order:
 
     def inversions(self) -> Ints:
         """Return pairs of positions: sent one after the other in a lane, but standing the other way round."""
-        if self.lane_of is None and not (self.offsets == NEVER).any():
-            descends = self.offsets[1:] < self.offsets[:-1]
-            descends[self.reference.keys.starts[1:-1] - 1] = False
-            left = np.flatnonzero(descends)
-            return np.column_stack([left, left + 1])
-        positions = np.flatnonzero(self.offsets != NEVER)
-        symbols = self.reference.keys.symbol_codes(positions)
-        lanes = np.zeros(len(positions), np.int64) if self.lane_of is None else self.lane_of[positions]
-        if self.lane_of is not None:
-            by_lane = np.lexsort((positions, lanes, symbols))
-            positions, symbols, lanes = positions[by_lane], symbols[by_lane], lanes[by_lane]
-        offsets = self.offsets[positions]
-        together = (symbols[1:] == symbols[:-1]) & (lanes[1:] == lanes[:-1])
-        left = np.flatnonzero(together & (offsets[1:] < offsets[:-1]))
-        return np.column_stack([positions[left], positions[left + 1]])
+        starts = self.reference.keys.starts.tolist()
+        pairs = [self._inversions_of(start, end) for start, end in pairwise(starts)]
+        return np.concatenate([np.empty((0, 2), np.int64), *pairs])
 
     def name(self, sent_first: int, sent_next: int) -> Anomaly:
         """Name two trades that stand the wrong way round."""
@@ -135,6 +124,25 @@ class Order:
             got=f"after {next_id}",
             where=f"offset {self.offsets[sent_first]:,} after {self.offsets[sent_next]:,}",
         )
+
+    def _inversions_of(self, start: int, end: int) -> Ints:
+        """Return the pairs of one symbol, whose positions are these."""
+        offsets = self.offsets[start:end]
+        there = offsets != NEVER
+        places = None  # in the symbol; None: the trades stand one after the other as they are
+        if self.lane_of is not None:
+            lanes = self.lane_of[start:end]
+            places = np.lexsort((np.arange(len(offsets)), lanes, ~there))[: np.count_nonzero(there)]
+            lanes, offsets = lanes[places], offsets[places]
+            left = np.flatnonzero((lanes[1:] == lanes[:-1]) & (offsets[1:] < offsets[:-1]))
+        else:
+            offsets = offsets if there.all() else offsets[there]
+            left = np.flatnonzero(offsets[1:] < offsets[:-1])
+            if len(left) and len(offsets) < end - start:
+                places = np.flatnonzero(there)
+        if places is None:
+            return np.column_stack([left, left + 1]) + start
+        return np.column_stack([places[left], places[left + 1]]) + start
 
     def _add_by_lane(self, lane_of: Ints, positions: Ints, lanes: Ints, offsets: Ints) -> None:
         # Highest first: of several rows of one trade, the last to be written stands first at the hop.
