@@ -148,10 +148,10 @@ class Stack:
             finally:
                 ports.release()
             run.wait_ready(plan, progress, within)
+            stack = cls(run.folder, kept=keep, run=None if keep else run)
+            stack.__dict__["_told"] = run.line.ask("variables")
             if keep:
-                run.line.ask("keep")
-            stack = cls(run.folder, kept=keep, run=run)
-            stack.__dict__["_told"] = stack._ask("variables")
+                run.let_go()
         except BaseException:
             run.abandon()
             raise

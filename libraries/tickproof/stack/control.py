@@ -25,6 +25,7 @@ class Control:
     def __init__(self, supervisor: "Supervisor") -> None:
         """Serve a supervisor."""
         self._supervisor = supervisor
+        self._replies: set[asyncio.Task[None]] = set()
         self._orders: dict[str, Callable[[Reply], Awaitable[Reply]]] = {
             "about": self._about,
             "status": self._status,
@@ -41,15 +42,19 @@ class Control:
         }
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection until it closes."""
+        """Answer the requests of one connection until it closes, which is noticed while an answer is awaited, too."""
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
-                await writer.drain()
+                task = asyncio.create_task(self._reply(line, writer))
+                self._replies.add(task)
+                task.add_done_callback(self._replies.discard)
         except (ConnectionError, ValueError):  # gone, or a line longer than any request
             return
         finally:
             writer.transport.abort()
+
+    async def _reply(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
 
     async def _answer(self, line: bytes) -> Reply:
         try:

@@ -27,7 +27,7 @@ def end(folder: Path, within: float) -> None:
             _kill_supervisor(folder)
             deadline += AT_LEAST
         time.sleep(_LOOK_EVERY)
-    if not (folder / "ended").exists():
+    if folder.exists() and not (folder / "ended").exists():
         processes.reap(folder)
         folders.clear(folder)
 

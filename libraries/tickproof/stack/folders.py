@@ -1,7 +1,7 @@
 """Where stacks keep their state: one folder a run, alive as long as its lock is held.
 
-    <state>/runs/<name>--<time>-<digits>/   lock, stack.json, events.jsonl, control.sock,
-                                            logs/, data/, exchange/
+    <state>/runs/<name>--<time>/   lock, stack.json, events.jsonl, control.sock,
+                                   logs/, data/, exchange/
 
 A run is alive when somebody holds its lock: the supervisor does, for all of its life. Nothing is guessed from
 process numbers.
@@ -12,10 +12,10 @@ import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,9 @@ def new_run(name: str) -> tuple[Path, int]:
         raise StackInputError(f"A stack cannot be called {name}; use letters, digits, single dashes, dots.")
     runs = state_folder() / "runs"
     runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    folder = runs / f"{name}--{stamp}-{secrets.token_hex(3)}"
     with only_one(state_folder() / "runs.lock"):
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        folder = runs / f"{name}--{stamp}"
         folder.mkdir(mode=0o700)
         lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -16,6 +16,8 @@ from tickproof.stack.model import PREPARATION_FAILED, ServiceState, StackEvent, 
 
 Progress = Callable[[str], None]
 _ASK_AGAIN = 5.0
+_kept: list["subprocess.Popen[bytes]"] = []
+"""Supervisors that go on without us: a process object that is thrown away complains of its process."""
 
 
 class Run:
@@ -108,6 +110,13 @@ class Run:
             late = replace(late, state="exited", exit_code=event.exit_code, reason=event.detail)
         log = self.folder / "logs" / f"{late.name}.log"
         raise StackError(failure.did_not_start(late, log, failure.tail(log, 20, plan.secrets), waited=waited))
+
+    def let_go(self) -> None:
+        """Let the stack outlive this process."""
+        self.line.ask("keep")
+        self.line.close()
+        assert self._supervisor
+        _kept.append(self._supervisor)
 
     def abandon(self) -> None:
         """Leave nothing behind."""

@@ -21,7 +21,7 @@ from tickproof.stack.service import Service, Surroundings
 from tickproof.stack.timeline import Timeline
 
 _MEMORY_EVERY = 0.1
-_GRACE_ABANDONED = 1.5
+_GRACE_ABANDONED = 1.0
 
 
 class Supervisor:
