@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tickerplant.api.parameters import refusal
 from tickerplant.api.parts import Parts
-from tickerplant.api.problems import Problem, not_found, table_unreachable
+from tickerplant.api.problems import Problem, internal, not_found, table_unreachable
 from tickerplant.api.published import publish
 from tickerplant.api.routes import make_router
 from tickerplant.lake import LakeUnavailableError
@@ -60,6 +60,10 @@ def _add_errors(app: FastAPI, log: Log) -> None:
     def unavailable(request: Request, error: Exception) -> Response:
         log.warning("lake unavailable", request=request.state.request_id, reason=str(error))
         return table_unreachable().response(request.state.request_id)
+
+    @app.exception_handler(Exception)
+    def failed(request: Request, _error: Exception) -> Response:
+        return internal().response(request.state.request_id)  # the gate logs it
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ from tickerplant.api.times import TimeTextError, parse_date, parse_instant
 
 LIMIT_MOST = 10_000
 LIMIT_DEFAULT = 1_000
-SYMBOLS_MOST = 250
+SYMBOLS_MOST = 120  # the longest ones still fit into a URL
 _SNAPSHOT_MOST = (1 << 63) - 1
 
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
 import uvicorn
 
 from tickerplant.api.app import make_app
@@ -76,6 +77,9 @@ def run(service: Service, stop: Stop) -> None:
         )
     )
 
+    # Arrow's own pool keeps what was freed; the system's gives most of it back between two large questions.
+    pa.set_memory_pool(pa.system_memory_pool())
+
     def end() -> None:
         server.should_exit = True
 
@@ -100,6 +104,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(1_024)
     except OSError as error:
         listener.close()
         raise SettingsError(

@@ -128,7 +128,9 @@ def read_symbol(blocks: Blocks, view: View, symbol: str, start: int, end: int) -
     return SymbolTrades(all_times[order], all_ids[order], price, quantity)
 
 
-def _run(view: View, block: Block, wanted: Selection, after: Position | None, last: int, needed: int) -> _Run:
+def _run(
+    view: View, block: Block, wanted: Selection, *, after: Position | None, last: int, needed: int
+) -> _Run:
     low = block.before(wanted.start)
     if after is not None:
         low = max(low, block.seek(after.key))
