@@ -14,12 +14,20 @@ import msgspec
 from tickerplant.feed.coverage import Coverage, Hole
 from tickerplant.service import Log
 
+# Clocks of two processes of one machine agree far better than this; a record read twice costs nothing.
+MARGIN_US = 2_000_000
 
-class _Saved(msgspec.Struct, array_like=True):
+
+class _Symbol(msgspec.Struct, array_like=True):
     next: int | None
     floor: int | None
     was_empty: bool
     holes: list[tuple[int, int]]
+
+
+class _Saved(msgspec.Struct):
+    taken_us: int
+    symbols: dict[str, _Symbol]
 
 
 class Checkpoint:
@@ -33,24 +41,28 @@ class Checkpoint:
     def __init__(self, path: Path | None, log: Log) -> None:
         self._path = path
         self._log = log
-        self._written = b""
-        self._pending: tuple[int, bytes] | None = None
+        self._pending: tuple[int, _Saved] | None = None
+        self._written: dict[str, _Symbol] = {}
 
-    def load(self, coverage: Mapping[str, Coverage]) -> None:
-        """Take over what was saved, for the symbols that are still wanted."""
+    def load(self, coverage: Mapping[str, Coverage]) -> int | None:
+        """Take over what was saved, for the symbols that are still wanted.
+
+        Returns:
+            The time, in microseconds since 1970, since when the topic may hold more; None without a checkpoint.
+        """
         if self._path is None or not self._path.exists():
-            return
+            return None
         try:
-            self._written = self._path.read_bytes()
-            saved = msgspec.json.decode(self._written, type=dict[str, _Saved])
+            saved = msgspec.json.decode(self._path.read_bytes(), type=_Saved)
         except (OSError, msgspec.DecodeError) as error:
             self._log.warning("checkpoint_unreadable", path=str(self._path), reason=str(error))
-            return
+            return None
         now = time.monotonic()
-        for symbol in saved.keys() & coverage.keys():
-            then, mine = saved[symbol], coverage[symbol]
+        for symbol in saved.symbols.keys() & coverage.keys():
+            then, mine = saved.symbols[symbol], coverage[symbol]
             mine.next, mine.floor, mine.was_empty = then.next, then.floor, then.was_empty
             mine.holes = [Hole(first, last, now) for first, last in then.holes]
+        return saved.taken_us - MARGIN_US
 
     def save(self, coverage: Mapping[str, Coverage], handed_over: int, delivered: int) -> None:
         """Write the last state that is delivered by now, and take the next one.
@@ -63,34 +75,34 @@ class Checkpoint:
         if self._path is None:
             return
         if self._pending is not None:
-            handed_over_then, body = self._pending
+            handed_over_then, saved = self._pending
             if delivered < handed_over_then:
                 return
-            self._write(self._path, body)
-        self._pending = (handed_over, _encode(coverage))
+            self._write(self._path, saved)
+        self._pending = (handed_over, _taken(coverage))
         if delivered >= handed_over:
             self._write(self._path, self._pending[1])
 
-    def _write(self, path: Path, body: bytes) -> None:
-        if body == self._written:
+    def _write(self, path: Path, saved: _Saved) -> None:
+        if saved.symbols == self._written:
             return
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(body)
+            draft.write_bytes(msgspec.json.encode(saved))
             draft.replace(path)
         except OSError as error:
             self._log.warning("checkpoint_unwritable", path=str(path), reason=str(error))
         else:
-            self._written = body
+            self._written = saved.symbols
 
 
-def _encode(coverage: Mapping[str, Coverage]) -> bytes:
-    saved = {
-        symbol: _Saved(
+def _taken(coverage: Mapping[str, Coverage]) -> _Saved:
+    symbols = {
+        symbol: _Symbol(
             each.next, each.floor, each.was_empty, [(hole.first, hole.last) for hole in each.holes]
         )
         for symbol, each in coverage.items()
         if each.next is not None or each.was_empty
     }
-    return msgspec.json.encode(saved)
+    return _Saved(time.time_ns() // 1000, symbols)

@@ -1,6 +1,7 @@
 """One WebSocket to the venue, and the task that keeps a set of streams connected for good."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -22,10 +23,14 @@ from tickerplant.service import Log
 
 LARGEST_FRAME = 1_048_576
 HANDSHAKE_WITHIN = 5.0
-IN_URL = 200
-BATCH = 200
+IN_URL = 300
+BATCH = 300
 SECONDS_PER_MESSAGE = 0.25  # the venue takes five messages a second, pongs included
 HAND_OVER_WITHIN = 2.0
+
+# What picows would log, the end of a connection tells as its reason.
+_SILENT = logging.getLogger("tickerplant.feed.picows")
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 Take = Callable[[bytes, bool, int, int, bool], Notice | None]
 """Takes a frame's payload, whether it is binary, the numbers of connection and frame, and whether another connection
@@ -91,10 +96,8 @@ class Connection(WSListener):
             self._assemble(frame, kind)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows calls it so
-        """Tell those who wait."""
+        """Note it; `until_over` tells those who wait."""
         self._end("connection broken")
-        self.over.set()
-        self._on_over(self)
 
     def send(self, message: dict[str, object]) -> None:
         """Send a request to the venue."""
@@ -115,6 +118,19 @@ class Connection(WSListener):
         held, self._held = self._held or [], None
         for payload, binary, number in held:
             self._hand(payload, binary, number, again=True)
+
+    async def until_over(self) -> None:
+        """Wait for the end and note what picows itself found wrong, such as a broken protocol."""
+        assert self._transport is not None
+        try:
+            await self._transport.wait_disconnected()
+        except WSError as error:
+            self.ended_by = f"protocol error: {error.args[-1]}"
+        except Exception as error:  # noqa: BLE001 - whatever ended the connection, the reason has to be told
+            self.ended_by = f"{type(error).__name__}: {error}"
+        finally:
+            self.over.set()
+            self._on_over(self)
 
     async def close(self) -> None:
         """Say goodbye and take what is still under way, for a moment."""
@@ -198,12 +214,12 @@ class Line:
         self._rotate_after = rotate_after
         self._counts = counts
         self._log = log
-        self._open: list[Connection] = []
+        self._open: dict[Connection, asyncio.Task[None]] = {}
         self.trouble: str | None = "not connected yet"
 
     def pause(self, paused: bool) -> None:  # noqa: FBT001 - it is what it is called with
         """Stop reading, or go on."""
-        for connection in self._open:
+        for connection in tuple(self._open):
             connection.pause(paused)
 
     async def run(self) -> None:
@@ -218,7 +234,7 @@ class Line:
                     missed.cancel()
                 self._counts.reconnects += 1
         finally:
-            await asyncio.gather(*(connection.close() for connection in self._open))
+            await asyncio.gather(*(connection.close() for connection in tuple(self._open)))
 
     async def _told(self) -> None:
         await self._on_connected(self.symbols)
@@ -287,6 +303,7 @@ class Line:
             self._url,
             ssl_context=self._tls,
             websocket_handshake_timeout=HANDSHAKE_WITHIN,
+            logger_name=_SILENT,
             enable_auto_ping=True,
             auto_ping_idle_timeout=self._silence,
             auto_ping_reply_timeout=self._silence,
@@ -294,16 +311,14 @@ class Line:
             max_redirects=0,
         )
         self._counts.connections += 1
-        if not connection.over.is_set():
-            self._counts.connected += 1
-            self._open.append(connection)
+        self._counts.connected += 1
+        self._open[connection] = asyncio.create_task(connection.until_over())
         await self._subscribe_rest(connection)
         return connection
 
     def _gone(self, connection: Connection) -> None:
-        if connection in self._open:
-            self._open.remove(connection)
-            self._counts.connected -= 1
+        del self._open[connection]
+        self._counts.connected -= 1
 
     async def _subscribe_rest(self, connection: Connection) -> None:
         """Subscribe to what found no place in the URL, slowly enough for the venue."""

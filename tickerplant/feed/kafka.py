@@ -66,10 +66,8 @@ def create_topics(
             for future in admin.create_topics(wanted, request_timeout=ASK_WITHIN).values():
                 _accept_existing(future.exception(timeout=2 * ASK_WITHIN))
         except KafkaException as error:
-            if not error.args[0].retriable() and error.args[0].code() != KafkaError._TRANSPORT:  # noqa: SLF001 - a public constant
-                raise
             if not told:
-                log.info("waiting_for_kafka", bootstrap=bootstrap)
+                log.info("waiting_for_kafka", bootstrap=bootstrap, reason=str(error))
                 told = True
             if stopping(0.05):
                 return False

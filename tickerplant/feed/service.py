@@ -171,7 +171,7 @@ class _Life:
         self._settings, self._log, self._counts = service.settings, service.log, service.counts
         self._outbox = service.outbox
         self._coverage = {symbol: Coverage() for symbol in service.settings.symbols}
-        self._checkpoint = Checkpoint(service.settings.baseline_file, service.log)
+        self._checkpoint = Checkpoint(service.settings.checkpoint_file, service.log)
         self._lines: list[Line] = []
         self._trouble: str | None = "Kafka has not answered yet"
         self._beat = time.monotonic()
@@ -218,8 +218,8 @@ class _Life:
         topics = {settings.trades_topic: PARTITIONS, settings.dead_letter_topic: 1, settings.gap_topic: 1}
         if not create_topics(settings.kafka, topics, self._log, stop.wait):
             return False
-        self._checkpoint.load(self._coverage)
-        records = read_tail(settings.kafka, settings.trades_topic, self._coverage)
+        since_us = self._checkpoint.load(self._coverage)
+        records = read_tail(settings.kafka, settings.trades_topic, self._coverage, since_us=since_us)
         known = sum(1 for each in self._coverage.values() if each.next is not None)
         self._log.info("tail_read", records=records, symbols_known=known)
         return True

@@ -19,7 +19,7 @@ class FeedSettings:
         repair_grace: Seconds that a missing trade may still come by itself, before REST is asked.
         repair_patience: Seconds that the venue's history is given to know a trade.
         reach_patience: Seconds that the venue's history is given to be reachable at all.
-        baseline_file: Where the feed remembers from which id on it answers for symbols that never traded.
+        checkpoint_file: Where the feed remembers which trade ids were taken care of; None for nowhere.
     """
 
     kafka: str
@@ -39,7 +39,7 @@ class FeedSettings:
     repair_grace: float
     repair_patience: float
     reach_patience: float
-    baseline_file: Path | None
+    checkpoint_file: Path | None
 
     @classmethod
     def read(cls, environment: Environment) -> "FeedSettings":
@@ -68,7 +68,7 @@ class FeedSettings:
             repair_grace=environment.number("FEED_REPAIR_GRACE", 0.05, low=0, high=10),
             repair_patience=environment.number("FEED_REPAIR_PATIENCE", 2, low=0, high=600),
             reach_patience=environment.number("FEED_REACH_PATIENCE", 60, low=0, high=86_400),
-            baseline_file=Path(state) / "feed" / "baselines.json" if state else None,
+            checkpoint_file=Path(state) / "feed" / "checkpoint.json" if state else None,
         )
 
 
