@@ -265,7 +265,8 @@ def _rows_fault(answer: requests.Response) -> str | None:
         return told_inside(answer.text)
     body = answer.json()
     rows = body.get("data") if isinstance(body, dict) else None
-    return f"there should be no row, but there are {len(rows)}" if rows else None
+    traded = [row for row in rows or () if "symbol" in row]
+    return f"there should be no symbol, but there are {len(traded)}" if traded else None
 
 
 def _retry_fault(answer: requests.Response) -> str | None:

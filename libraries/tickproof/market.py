@@ -13,6 +13,7 @@ from tickproof.clock import now_ns
 from tickproof.exchange import actions, garbage, plan
 from tickproof.exchange.client import LeasedSymbol
 from tickproof.exchange.plan import Values
+from tickproof.gaps import gap_metrics
 
 Disturb = Literal[
     "drop",
@@ -83,7 +84,10 @@ class Market:
         settings = {name: _plain(value) for name, value in values.items()}
         disturbance = session.Disturbance(do, at, settings)
         _action(disturbance, rows=100)
-        session.current().own_scene().disturbances.append(disturbance)
+        scene = session.current().own_scene()
+        scene.disturbances.append(disturbance)
+        if settings.get("rest_knows") is False:
+            scene.notes["gaps-before"] = gap_metrics()
 
     @keyword
     def send_trades(
@@ -162,7 +166,6 @@ class Market:
             symbol: last_id + 1
             for symbol, last_id in zip(*(column.to_pylist() for column in last.columns), strict=True)
         }
-        scene.seen.clear()
         scene.actions.extend(drawn.actions)
         scene.plays.append(run.exchange.play(drawn))
         logger.info(

@@ -1,7 +1,6 @@
 """Keywords that judge the way of a trade: complete, intact, in order, accounted for, repaired or reported."""
 
 import itertools
-import json
 import re
 from datetime import timedelta
 
@@ -13,8 +12,9 @@ from robot.api.deco import keyword, library
 from tickproof import report, session
 from tickproof.exchange import garbage
 from tickproof.exchange.garbage import Treatment
+from tickproof.gaps import Told, spans, spoken, told_since
 from tickproof.observing import hops_of, verdict_of, watch
-from tickproof.probes.metrics import read_metrics
+from tickproof.probes.metrics import Metrics
 from tickproof.verdicts import Outcome, Void, account, agree
 from tickproof.waiting import WaitError, patiently
 
@@ -195,47 +195,26 @@ class Pipeline:
             AssertionError: The topic of gaps, the feed's metric or its log does not tell exactly these ids.
             Void: The plan had no such gap.
         """
-        run, scene, sent = _sent()
+        _, scene, sent = _sent()
         gone = sent.filter(pc.equal(sent["expect"], "absent"))
         if not gone.num_rows:
             raise Void(
                 "no trade of this test is beyond repair; use `Plan Disturbance    skip    rest_knows=False`."
             )
-        ranges = _ranges(gone)
-
-        def reports() -> dict[str, set[tuple[str, int, int]]]:
-            topic = {
-                (row["symbol"], row["first_id"], row["last_id"])
-                for row in (json.loads(value.as_py()) for value in run.kafka.gaps(scene.since)["value"])
-                if row["symbol"] in scene.first_ids
-            }
-            log = set()
-            for line in run.stack.log_tail("feed", 2000):
-                if '"gap_unrepaired"' in line:
-                    row = json.loads(line)
-                    if row["symbol"] in scene.first_ids and row["first_id"] >= scene.first_ids[row["symbol"]]:
-                        log.add((row["symbol"], row["first_id"], row["last_id"]))
-            metrics = read_metrics(run.platform.metrics["feed"])
-            metric = {
-                (symbol, first, last)
-                for symbol, first, last in ranges
-                if metrics.value("feed_missing_trades_total", symbol=symbol) >= last - first + 1
-            }
-            return {"the topic of gaps": topic, "the log of the feed": log, "the metric of the feed": metric}
-
+        missing = spans(gone)
+        before = scene.notes["gaps-before"]
+        assert isinstance(before, Metrics)
         try:
             patiently(
-                reports,
-                until=lambda told: all(where == ranges for where in told.values()),
+                lambda: told_since(before),
+                until=lambda told: told == Told(missing, missing, len(missing)),
                 within=REPORT_WITHIN,
-                what=f"The gap {_spans(ranges)} should be reported",
-                describe=lambda told: "; ".join(
-                    f"{name} tells {_spans(where)}" for name, where in told.items()
-                ),
+                what=f"The gap {spoken(missing)} should be reported",
+                describe=Told.sentence,
             )
         except WaitError as error:
             raise AssertionError(str(error)) from None
-        logger.info(f"Reported by topic, metric and log: {_spans(ranges)}.")
+        logger.info(f"Reported by topic, metric and log: {spoken(missing)}.")
 
     @keyword
     def feed_should_have_reconnected(self) -> None:
@@ -300,22 +279,6 @@ def _sent() -> tuple[session.Session, session.Scene, pa.Table]:
     if not sent.num_rows:
         raise Void("nothing was sent; use `Send Trades` first.")
     return run, scene, sent
-
-
-def _ranges(gone: pa.Table) -> set[tuple[str, int, int]]:
-    """Return the spans of contiguous ids, by symbol."""
-    spans: list[tuple[str, int, int]] = []
-    rows = sorted(zip(gone["symbol"].to_pylist(), gone["trade_id"].to_pylist(), strict=True))
-    for symbol, trade_id in rows:
-        if spans and spans[-1][0] == symbol and spans[-1][2] == trade_id - 1:
-            spans[-1] = (symbol, spans[-1][1], trade_id)
-        else:
-            spans.append((symbol, trade_id, trade_id))
-    return set(spans)
-
-
-def _spans(ranges: set[tuple[str, int, int]]) -> str:
-    return ", ".join(f"{symbol} {first} to {last}" for symbol, first, last in sorted(ranges)) or "nothing"
 
 
 def _few(names: dict[str, str]) -> str:

@@ -264,8 +264,13 @@ class Session:
             exclusive=exclusive,
             since=self.kafka.ends() if self.target.hops.kafka else {},
         )
+        scene.notes["exchange-events"] = self._last_exchange_event()
         self._scenes.append(scene)
         return scene
+
+    def _last_exchange_event(self) -> int:
+        events = self.exchange.events()
+        return int(events[-1]["n"]) if events else 0
 
     def _close(self, scene: Scene) -> None:
         for lease in scene.leases:

@@ -5,7 +5,6 @@ Documentation       A price is a decimal, not nearly one: values are numerically
 Resource            ../../resources/pipeline.resource
 
 Suite Setup         The platform is up
-Suite Teardown      The feed asks for the time unit of its configuration
 
 Test Tags           pipeline    quick
 
@@ -27,6 +26,7 @@ Values Are Exact In Milliseconds
     When Send Trades    1000    values=edge    time_unit=ms
     Then every hop holds every trade
     And Kafka Should Keep The Venue's Text
+    [Teardown]    The feed asks for the time unit of its configuration
 
 Event Time Is The Trade's Own Time
     [Documentation]    E comes up to 3 ms after T, never with it, so that one cannot pass for the other.

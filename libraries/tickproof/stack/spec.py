@@ -14,7 +14,7 @@ from tickproof.stack.errors import StackInputError
 if TYPE_CHECKING:
     from tickproof.target import Target
 
-_API_KEYS = {"default": 10_000_000, "limited": 60}
+_API_KEYS = {"default": 10_000_000, "limited": 300}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""How a platform tells of trades that it could not get: by topic, by log, by metric."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tickproof import session
+from tickproof.probes.metrics import Metrics, read_metrics
+
+LOG_LINES = 5000
+
+Span = tuple[str, int, int]
+"""A symbol, and the first and last of contiguous trade ids that are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the platform says is missing, in each of the three places."""
+
+    topic: frozenset[Span]
+    log: frozenset[Span]
+    metric: int
+
+    def sentence(self) -> str:
+        """Say it in words."""
+        return (
+            f"the topic of gaps tells {spoken(self.topic)}; the log of the feed tells {spoken(self.log)}; "
+            f"the metric of the feed has grown by {self.metric} gaps"
+        )
+
+
+def spans(missing: pa.Table) -> frozenset[Span]:
+    """Return the spans of contiguous ids among rows (columns symbol and trade_id), by symbol."""
+    found: list[Span] = []
+    for symbol, trade_id in sorted(
+        zip(missing["symbol"].to_pylist(), missing["trade_id"].to_pylist(), strict=True)
+    ):
+        if found and found[-1][0] == symbol and found[-1][2] == trade_id - 1:
+            found[-1] = (symbol, found[-1][1], trade_id)
+        else:
+            found.append((symbol, trade_id, trade_id))
+    return frozenset(found)
+
+
+def spoken(missing: frozenset[Span]) -> str:
+    """Say spans in words."""
+    return ", ".join(f"{symbol} {first} to {last}" for symbol, first, last in sorted(missing)) or "nothing"
+
+
+def gap_metrics() -> Metrics:
+    """Read the metrics of the feed."""
+    return read_metrics(session.current().platform.metrics["feed"])
+
+
+def told_since(before: Metrics) -> Told:
+    """Read what the platform says about the symbols of this test.
+
+    Args:
+        before: The feed's metrics before the gap.
+    """
+    run = session.current()
+    first = run.scene.first_ids
+    reports = run.kafka.gaps(run.scene.since)["value"].to_pylist()
+    lines = [line for line in run.stack.log_tail("feed", LOG_LINES) if '"gap_unrepaired"' in line]
+    now = gap_metrics()
+    name = "feed_gaps_unrepaired_total"
+    return Told(
+        topic=_mine(reports, first),
+        log=_mine(lines, first),
+        metric=round(sum(now.value(name, symbol=one) - before.value(name, symbol=one) for one in first)),
+    )
+
+
+def _mine(texts: Iterable[str | bytes], first: dict[str, int]) -> frozenset[Span]:
+    rows = [json.loads(text) for text in texts]
+    return frozenset(
+        (row["symbol"], row["first_id"], row["last_id"])
+        for row in rows
+        if row["symbol"] in first and row["first_id"] >= first[row["symbol"]]
+    )
