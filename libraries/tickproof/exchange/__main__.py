@@ -1,11 +1,10 @@
 """`python -m tickproof.exchange`: the simulated exchange as a process."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
-from tickproof.exchange.server import PortError, Ports, serve
+from tickproof.exchange import certificates
 
 
 def main() -> int:
@@ -19,17 +18,20 @@ def main() -> int:
     parser.add_argument("--control-port", type=int, default=0, help="control; default: any that is free")
     parser.add_argument("--watch-stdin", action="store_true", help="end when the standard input ends")
     given = parser.parse_args()
-    ports = Ports(given.port, given.tls_port, given.control_port)
     try:
         given.state.mkdir(parents=True, exist_ok=True)
-        asyncio.run(serve(given.state, ports, watch_stdin=given.watch_stdin))
-    except PortError as error:
-        print(f"the simulated exchange cannot start: {error}", file=sys.stderr)
-        return 2
+        making = certificates.begin(given.state)
+        # Imported now, while the certificates are being made.
+        from tickproof.exchange import server  # noqa: PLC0415
+
+        if making is not None and making.wait():
+            print("the simulated exchange cannot start: no certificate could be made.", file=sys.stderr)
+            return 2
+        ports = server.Ports(given.port, given.tls_port, given.control_port)
+        return server.run(given.state, ports, watch_stdin=given.watch_stdin)
     except OSError as error:
         print(f"the simulated exchange cannot start: {error.strerror}: {error.filename}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -125,14 +125,7 @@ def _enter(script: Script, deed: actions.Action, place: Numbers) -> None:
 
 
 def _check(deed: actions.Action, size: int) -> None:
-    last = deed.at
-    if isinstance(deed, actions.Swap):
-        last += deed.by
-    if isinstance(deed, actions.Skip):
-        last += deed.count - 1
-    if last >= size:
+    if deed.last >= size:
         raise ValueError(
-            f"action {deed.do} at {deed.at} reaches behind the last row of the plan ({size - 1})."
+            f"action {deed.do} at row {deed.at} reaches row {deed.last}, but the plan's last is {size - 1}."
         )
-    if isinstance(deed, actions.Garbage) and deed.kind not in garbage.KINDS:
-        raise ValueError(f"garbage {deed.kind!r} is unknown; allowed: {', '.join(garbage.KINDS)}.")

@@ -91,6 +91,16 @@ def listen(port: int) -> socket.socket:
     raise PortError(f"port {port} of {HOST} is in use." if port else f"no free port was found on {HOST}.")
 
 
+def run(folder: Path, ports: Ports, *, watch_stdin: bool) -> int:
+    """Run the exchange until it is told to end; return 0, or 2 when a port cannot be had."""
+    try:
+        asyncio.run(serve(folder, ports, watch_stdin=watch_stdin))
+    except PortError as error:
+        print(f"the simulated exchange cannot start: {error}", file=sys.stderr)  # noqa: T201  # for who started it
+        return 2
+    return 0
+
+
 async def serve(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
     """Run the exchange until it is told to end.
 
