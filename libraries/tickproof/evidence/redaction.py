@@ -1,0 +1,140 @@
+"""Secrets: known by value, taken out of every message, and looked for in every file that a run leaves behind.
+
+A value is looked for as it is, and as it looks in a URL, in JSON, in HTML and XML, and in Base64 wherever it may
+begin there (so also inside an `Authorization: Basic` header). What is compressed, such as a page of a Parquet file,
+is not looked into: ledgers hold trades only.
+"""
+
+import base64
+import html
+import json
+import mmap
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from robot.api.types import Secret
+
+MASK = "<secret>"
+"""What stands in a message in place of a secret; Robot shows a `Secret` the same way."""
+
+SHORTEST = 6
+"""Letters that a secret must have: a shorter one would be found in innocent text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A file in which a secret stood.
+
+    Attributes:
+        path: The file.
+        secret: The secret's name, never its value.
+        places: How often it stood there.
+    """
+
+    path: Path
+    secret: str
+    places: int
+
+
+class Registry:
+    """The secrets of a run, by value."""
+
+    def __init__(self) -> None:
+        self._forms: dict[str, str] = {}
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, name: str, secret: Secret | str) -> None:
+        """Remember a secret.
+
+        Args:
+            name: How messages may call it.
+            secret: Its value.
+
+        Raises:
+            ValueError: The value is too short to be told from innocent text.
+        """
+        value = secret.value if isinstance(secret, Secret) else secret
+        if len(value) < SHORTEST:
+            raise ValueError(
+                f"Secret {name} has fewer than {SHORTEST} letters, so it cannot be kept out of a log."
+            )
+        if value not in self._forms:
+            self._forms |= dict.fromkeys(forms(value), name)
+            longest_first = sorted(self._forms, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._forms.clear()
+        self._pattern = None
+
+    def redact(self, text: str) -> str:
+        """Return a text without any secret."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def clean(self, folder: Path) -> list[Leak]:
+        """Look for every secret in every file of a folder and below, and overwrite it with asterisks.
+
+        A file keeps its length, so offsets in it stay right.
+        """
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+        return [leak for path in files for leak in self._clean_file(path)] if self._forms else []
+
+    def _clean_file(self, path: Path) -> Iterator[Leak]:
+        found: dict[str, int] = {}
+        forms_found = [form.encode() for form in self._forms if _holds(path, form.encode())]
+        if not forms_found:
+            return
+        data = path.read_bytes()
+        for form in sorted(forms_found, key=len, reverse=True):
+            if places := data.count(form):
+                name = self._forms[form.decode()]
+                found[name] = found.get(name, 0) + places
+                data = data.replace(form, b"*" * len(form))
+        _replace(path, data)
+        for name, places in found.items():
+            yield Leak(path, name, places)
+
+
+SECRETS = Registry()
+"""The secrets of this process."""
+
+
+def forms(value: str) -> frozenset[str]:
+    """Return the ways in which a value may be written down."""
+    in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    in_markup = {html.escape(value), html.escape(value, quote=False)}
+    in_url = {quote(value), quote(value, safe=""), quote_plus(value)}
+    return frozenset({value} | in_json | in_markup | in_url | set(_in_base64(value)))
+
+
+def _in_base64(value: str) -> Iterator[str]:
+    """Yield the letters that are the same in Base64 whatever stands before and behind the value."""
+    data = value.encode()
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + data).decode()
+        core = whole[(0, 2, 3)[before] : (before + len(data)) * 8 // 6]
+        if len(core) >= SHORTEST:
+            yield core
+            yield core.replace("+", "-").replace("/", "_")
+
+
+def _holds(path: Path, form: bytes) -> bool:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:  # an empty file cannot be mapped
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+            return view.find(form) >= 0
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a file in place of the old one at once: a reader sees either."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    Path(file.name).chmod(path.stat().st_mode)
+    Path(file.name).replace(path)
