@@ -199,9 +199,13 @@ class Market:
             begins_ns=now_ns(),
         )
         scene.notes["garbage"] = {kind: symbol for symbol, kind in kinds.items()}
-        placed = [
-            garbage.action(kind, plan.row_of(drawn, symbol, share=0.5)) for symbol, kind in kinds.items()
-        ]
+        # What breaks the connection comes after the rest: what is due while nobody listens is never on the wire.
+        late = iter((0.55, 0.7, 0.85))
+        placed = []
+        for symbol, kind in kinds.items():
+            breaks = garbage.KINDS[kind].treatment is garbage.Treatment.RECONNECT
+            row = plan.row_of(drawn, symbol, share=next(late) if breaks else 0.25)
+            placed.append(garbage.action(kind, row))
         self._play(plan.disturbed(drawn, placed))
         self.finish_sending_trades()
 

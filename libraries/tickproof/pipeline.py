@@ -151,13 +151,15 @@ class Pipeline:
         Raises:
             AssertionError: It was not set aside with its reason, was set aside though it is good, or cost a neighbour.
         """
-        _, scene, _ = _sent()
+        _, scene, sent = _sent()
         placed = scene.notes.get("garbage")
         if not isinstance(placed, dict) or kind not in placed:
             raise ValueError(f"No garbage of kind {kind} was sent; allowed: {', '.join(garbage.KINDS)}.")
         symbol = placed[kind]
         treatment = garbage.KINDS[kind].treatment
         quarantined = treatment is Treatment.QUARANTINE
+        if quarantined and not pc.any(pc.greater(sent.filter(pc.equal(sent["kind"], kind))["copies"], 0)).as_py():
+            raise Void(f"the frame of {kind} never was on the wire.")
         letters = self._letters_until(1, kind) if quarantined else self._letters()
         mine = [row for row in letters if row["reason"] == kind]
         if quarantined and len(mine) != 1:
