@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from tickproof.stack import ServiceState, Stack, StackError, StackInputError, doctor, failure, folders
+from tickproof.stack.readying import prepare_services
+from tickproof.stack.spec import of_target
 from tickproof.target import TargetError, load
 
 app = typer.Typer(
@@ -46,6 +48,17 @@ def up(target: TargetOption = "embedded") -> None:
         f"Stack {stack.name} is up after {time.monotonic() - began:.1f} s. Logs: {stack.folder / 'logs'}"
     )
     _show(stack)
+
+
+@app.command()
+def prepare(target: TargetOption = "embedded") -> None:
+    """Fetch and train what the target's services need, once; afterwards it starts quickly and without a network."""
+    wanted = load(target)
+    if wanted.stack.driver == "attach":
+        out.print(f"{wanted.name} runs already; there is nothing to prepare.")
+        return
+    names = list(prepare_services(of_target(wanted)))
+    out.print(f"Ready to start {wanted.name}: {', '.join(names) or 'nothing'} prepared.")
 
 
 @app.command()
