@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from tickproof.ledger import Ledger, load
@@ -64,7 +65,7 @@ class Report:
             for verdict in one.verdicts
         ]
         sentences = [
-            f"{one.folder.relative_to(self.path)}: {verdict.sentences()}"
+            f"\n{one.folder.relative_to(self.path)}:\n{indent(verdict.sentences(), '    ')}"
             for one in self.judged
             for verdict in one.verdicts
             if not verdict.ok

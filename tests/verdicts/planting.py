@@ -1,39 +1,144 @@
 """Random ledgers with planted faults, and the exact list of what was planted."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-
 from tickproof.ledger import SEEN, SENT, as_table
 from tickproof.ledger.schemas import DECIMAL, EVENT_TIME
 from tickproof.verdicts import Kind
 
-CLEAN, LOST, DUPLICATED, ALTERED, SWAPPED = range(5)
-FIELDS = ("price", "quantity", "event_time", "side")
+CLEAN, LOST, DUPLICATED, ALTERED = range(4)
 SIDES = np.array(["buy", "sell"])
 MOST_ROWS = 50_000
 APART = 16  # offsets lie apart, so that copies fit in between
-Planting = set[tuple[Kind, str | None, int | None, str | None]]
+# Which bit of which array changes, and the field that it belongs to: the last of 18 decimals, or any other digit.
+CHANGES = [
+    ("price_low", 0, "price"),
+    ("price_low", 30, "price"),
+    ("price_high", 61, "price"),
+    ("quantity", 0, "quantity"),
+    ("quantity", 62, "quantity"),
+    ("time", 0, "event_time"),
+    ("time", 40, "event_time"),
+    ("side", 0, "side"),
+]
+Named = set[tuple[Kind, str | None, int | None, str | None]]
 
 
 @dataclass
 class Ledgers:
     sent: pa.Table
     seen: pa.Table
-    planted: Planting
-    counts: dict[Kind, int] = field(default_factory=dict)
+    planted: Named
+    counts: dict[Kind, int]
 
     def batches(self, rng: np.random.Generator) -> list[pa.RecordBatch]:
         """Cut what was seen into batches of any size."""
-        largest = int(rng.choice([max(1, self.seen.num_rows // 50), 7, 1000, MOST_ROWS]))
-        largest = max(largest, self.seen.num_rows // 300)
-        return self.seen.to_batches(max_chunksize=largest)
+        rows = self.seen.num_rows
+        return self.seen.to_batches(
+            max_chunksize=max(int(rng.choice([1, 7, 1000, MOST_ROWS])), rows // 300, 1)
+        )
+
+
+@dataclass
+class Trades:
+    """The trades of a plan as plain numbers, by symbol and sending."""
+
+    codes: np.ndarray
+    ids: np.ndarray
+    values: dict[str, np.ndarray]
+
+    def take(self, at: np.ndarray) -> "Trades":
+        return Trades(self.codes[at], self.ids[at], {name: array[at] for name, array in self.values.items()})
+
+    def name(self, row: int) -> tuple[str, int]:
+        return f"S{self.codes[row]}USDT", int(self.ids[row])
+
+    def columns(self) -> dict[str, object]:
+        value = self.values
+        symbols = pa.array([f"S{code}USDT" for code in range(int(self.codes.max(initial=0)) + 1)])
+        return {
+            "symbol": symbols.take(pa.array(self.codes)),
+            "trade_id": self.ids,
+            "price": decimals(value["price_low"], value["price_high"]),
+            "quantity": decimals(value["quantity"], np.zeros_like(value["quantity"])),
+            "event_time": pa.array(value["time"]).cast(EVENT_TIME),
+            "side": pa.array(SIDES[value["side"]]),
+        }
 
 
 def decimals(low: np.ndarray, high: np.ndarray) -> pa.Array:
-    words = np.column_stack([low.astype(np.uint64), high.astype(np.uint64)])
-    return pa.Array.from_buffers(DECIMAL, len(words), [None, pa.py_buffer(np.ascontiguousarray(words))])
+    words = np.ascontiguousarray(np.column_stack([low, high]).astype(np.int64))
+    return pa.Array.from_buffers(DECIMAL, len(words), [None, pa.py_buffer(words)])
+
+
+def plant(seed: int, rows: int | None = None) -> Ledgers:
+    """Draw a ledger of 1 to 50,000 rows, what a hop shows of it, and what was done to it on the way."""
+    rng = np.random.default_rng(seed)
+    plan = draw_trades(rng, rows or int(np.exp(rng.uniform(0, np.log(MOST_ROWS)))))
+    count = len(plan.codes)
+    sending = np.argsort(rng.permutation(plan.codes), kind="stable")  # interleaves the symbols on the wire
+    wire = plan.take(np.argsort(sending))
+    sent = as_table(
+        SENT, wire.columns() | {"expect": np.full(count, "stored"), "copies": np.ones(count, np.int32)}
+    )
+
+    fate = np.zeros(count, np.int8)
+    for fault in rng.permutation([LOST, DUPLICATED, ALTERED]):
+        chosen = pick(rng, plan.codes)
+        fate[chosen[fate[chosen] == CLEAN]] = fault
+    swapped = pick_pairs(rng, plan.codes, fate)
+
+    lanes = plan.codes % int(rng.integers(1, 13))
+    offsets = np.empty(count, np.int64)
+    offsets[np.lexsort((sending, lanes))] = np.arange(count) * APART
+    offsets[swapped] = offsets[swapped[:, ::-1]]
+
+    kept, repeated = np.flatnonzero(fate != LOST), np.flatnonzero(fate == DUPLICATED)
+    copies = np.repeat(repeated, rng.integers(1, 4, len(repeated)))
+    at_the_end = (count + np.arange(len(copies))) * APART
+    copy_offsets = np.where(rng.random(len(copies)) < 0.5, at_the_end, offsets[copies] + 1)
+    shown = plan.take(np.concatenate([kept, copies]))
+    planted = alter(rng, shown, np.flatnonzero(fate[kept] == ALTERED))
+    planted |= {(Kind.LOST, *plan.name(row), None) for row in np.flatnonzero(fate == LOST)}
+    planted |= {(Kind.DUPLICATED, *plan.name(row), None) for row in repeated}
+    planted |= {(Kind.OUT_OF_ORDER, *plan.name(row), "order") for row in swapped[:, 0]}
+
+    strangers = draw_phantoms(rng, plan)
+    planted |= {(Kind.PHANTOM, *key, None) for key in strangers}
+    place = {
+        "lane": lanes[np.concatenate([kept, copies])],
+        "offset": np.concatenate([offsets[kept], copy_offsets]),
+    }
+    live = {"source": np.full(len(shown.codes), "live")}
+    seen = pa.concat_tables([as_table(SEEN, shown.columns() | place | live), phantoms(strangers)])
+    return Ledgers(
+        sent,
+        arrived(rng, seen),
+        planted,
+        {
+            Kind.LOST: int(np.count_nonzero(fate == LOST)),
+            Kind.DUPLICATED: len(copies),
+            Kind.ALTERED: int(np.count_nonzero(fate == ALTERED)),
+            Kind.PHANTOM: len(strangers),
+            Kind.OUT_OF_ORDER: len(swapped),
+        },
+    )
+
+
+def draw_trades(rng: np.random.Generator, count: int) -> Trades:
+    symbols = int(rng.integers(1, min(count, 30) + 1))
+    codes = np.sort(np.concatenate([np.arange(symbols), rng.integers(0, symbols, count - symbols)]))
+    ids = np.concatenate([draw_ids(rng, size) for size in np.bincount(codes)])
+    values = {
+        "price_low": rng.integers(-(2**63), 2**63 - 1, count),
+        "price_high": rng.integers(0, 2**61, count),
+        "quantity": rng.integers(1, 2**62, count),
+        "time": rng.integers(0, 2**61, count),
+        "side": rng.integers(0, 2, count),
+    }
+    return Trades(codes, ids, values)
 
 
 def draw_ids(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -50,170 +155,87 @@ def draw_ids(rng: np.random.Generator, count: int) -> np.ndarray:
     return ids
 
 
-def pick(rng: np.random.Generator, starts: np.ndarray, count: int) -> np.ndarray:
-    """Pick positions for a fault: none, one, at the ends of symbols, a stretch of neighbours, scattered."""
-    style = rng.choice(["none", "one", "ends", "stretch", "some", "many"], p=[0.3, 0.15, 0.15, 0.15, 0.2, 0.05])
+def pick(rng: np.random.Generator, codes: np.ndarray) -> np.ndarray:
+    """Pick rows for a fault: none, one, at the ends of symbols, a stretch of neighbours, scattered."""
+    style = rng.choice(
+        ["none", "one", "ends", "stretch", "some", "many"], p=[0.3, 0.15, 0.15, 0.15, 0.2, 0.05]
+    )
     if style == "none":
         return np.empty(0, np.int64)
+    begin = int(rng.integers(0, len(codes)))
     if style == "one":
-        return rng.integers(0, count, 1)
+        return np.array([begin])
     if style == "ends":
-        ends = np.concatenate([starts[:-1], starts[1:] - 1])
+        turns = np.flatnonzero(np.diff(codes))
+        ends = np.concatenate([[0], turns, turns + 1, [len(codes) - 1]])
         return rng.choice(ends, max(1, len(ends) // 2))
     if style == "stretch":
-        begin = int(rng.integers(0, count))
-        return np.arange(begin, min(count, begin + int(rng.integers(2, 12))))
-    return np.flatnonzero(rng.random(count) < (0.01 if style == "some" else 0.3))
+        return np.arange(begin, min(len(codes), begin + int(rng.integers(2, 12))))
+    return np.flatnonzero(rng.random(len(codes)) < (0.01 if style == "some" else 0.3))
 
 
-def plant(seed: int, rows: int | None = None) -> Ledgers:
-    """Draw a ledger of 1 to 50,000 rows, what a hop shows of it, and what was done to it on the way."""
-    rng = np.random.default_rng(seed)
-    count = rows or int(np.exp(rng.uniform(0, np.log(MOST_ROWS))))
-    symbols = int(rng.integers(1, min(count, 30) + 1))
-    names = np.array([f"S{code}USDT" for code in range(symbols)], object)
-    codes = np.sort(np.concatenate([np.arange(symbols), rng.integers(0, symbols, count - symbols)]))
-    starts = np.searchsorted(codes, np.arange(symbols + 1))
-    ids = np.concatenate([draw_ids(rng, size) for size in np.diff(starts)])
-
-    # Positions are by symbol and sending; `sending` interleaves the symbols on the wire.
-    sending = np.argsort(rng.permutation(codes), kind="stable")
-    price = [rng.integers(0, 2**63, count).astype(np.uint64), rng.integers(0, 2**62, count).astype(np.uint64)]
-    quantity = [rng.integers(1, 2**63, count).astype(np.uint64), np.zeros(count, np.uint64)]
-    times = rng.integers(0, 2**61, count)
-    sides = rng.integers(0, 2, count)
-
-    def trades(at: np.ndarray) -> dict[str, object]:
-        return {
-            "symbol": pa.array(names[codes[at]], pa.string()),
-            "trade_id": pa.array(ids[at], pa.int64()),
-            "price": decimals(price[0][at], price[1][at]),
-            "quantity": decimals(quantity[0][at], quantity[1][at]),
-            "event_time": pa.array(times[at]).cast(EVENT_TIME),
-            "side": pa.array(SIDES[sides[at]]),
-        }
-
-    wire = np.argsort(sending)
-    expect = pa.array(np.full(count, "stored"))
-    sent = as_table(SENT, {**trades(wire), "expect": expect, "copies": np.ones(count, np.int32)})
-
-    fate = np.zeros(count, np.int8)
-    for fault in rng.permutation([LOST, DUPLICATED, ALTERED]):
-        chosen = pick(rng, starts, count)
-        fate[chosen[fate[chosen] == CLEAN]] = fault
-    pairs = _swap(rng, codes, starts, fate)
-
-    lanes = codes % int(rng.integers(1, 13))
-    offsets = np.empty(count, np.int64)
-    by_lane = np.lexsort((sending, lanes))
-    offsets[by_lane] = np.arange(count) * APART
-    offsets[pairs[:, 0]], offsets[pairs[:, 1]] = offsets[pairs[:, 1]], offsets[pairs[:, 0]]
-
-    kept = np.flatnonzero(fate != LOST)
-    copied = np.flatnonzero(fate == DUPLICATED)
-    times_more = rng.integers(1, 4, len(copied))
-    copies = np.repeat(copied, times_more)
-    far = rng.random(len(copies)) < 0.5
-    copy_offsets = np.where(far, (count + np.arange(len(copies))) * APART, offsets[copies] + 1)
-    at = np.concatenate([kept, copies])
-    seen_offsets = np.concatenate([offsets[kept], copy_offsets])
-
-    planted: Planting = set()
-    altered = np.flatnonzero(fate[at] == ALTERED)
-    which = rng.integers(0, 4, len(altered))
-    seen_price = [price[0][at], price[1][at]]
-    seen_quantity = [quantity[0][at], quantity[1][at]]
-    seen_times, seen_sides = times[at], sides[at]
-    for row, name in zip(altered, which, strict=True):
-        # Low bit: the last of 18 decimals. Others: any digit.
-        if name == 0:
-            seen_price[int(rng.integers(0, 2))][row] ^= np.uint64(1) << np.uint64(rng.choice([0, 0, 1, 30, 61]))
-        elif name == 1:
-            seen_quantity[0][row] ^= np.uint64(1) << np.uint64(rng.choice([0, 0, 5, 62]))
-        elif name == 2:
-            seen_times[row] ^= 1 << int(rng.choice([0, 0, 10, 40]))
-        else:
-            seen_sides[row] ^= 1
-        planted.add((Kind.ALTERED, names[codes[at[row]]], int(ids[at[row]]), FIELDS[name]))
-    for fault, kind in ((LOST, Kind.LOST), (DUPLICATED, Kind.DUPLICATED)):
-        planted |= {(kind, names[codes[p]], int(ids[p]), None) for p in np.flatnonzero(fate == fault)}
-    planted |= {(Kind.OUT_OF_ORDER, names[codes[p]], int(ids[p]), "order") for p in pairs[:, 0]}
-
-    columns = {
-        "symbol": pa.array(names[codes[at]], pa.string()),
-        "trade_id": pa.array(ids[at], pa.int64()),
-        "price": decimals(*seen_price),
-        "quantity": decimals(*seen_quantity),
-        "event_time": pa.array(seen_times).cast(EVENT_TIME),
-        "side": pa.array(SIDES[seen_sides]),
-        "source": pa.array(np.full(len(at), "live")),
-        "lane": lanes[at],
-        "offset": seen_offsets,
-    }
-    seen = as_table(SEEN, columns)
-    phantoms = _phantoms(rng, seen, names, {name: set(ids[codes == code]) for code, name in enumerate(names)})
-    planted |= {(Kind.PHANTOM, s, i, None) for s, i in zip(*phantoms.select([0, 1]).to_pydict().values(), strict=True)}
-    seen = pa.concat_tables([seen, phantoms])
-
-    window = int(rng.choice([1, 10, 1000]))
-    arrival = np.arange(seen.num_rows) if rng.random() < 0.5 else np.argsort(seen["offset"].to_numpy(), kind="stable")
-    arrival = arrival[np.argsort(np.arange(len(arrival)) + rng.integers(0, window, len(arrival)), kind="stable")]
-    seen = seen.take(pa.array(arrival))
-    if rng.random() < 0.5:  # as a Parquet file gives it
-        for name in ("symbol", "side", "source"):
-            seen = seen.set_column(seen.schema.get_field_index(name), name, seen[name].dictionary_encode())
-    counts = {
-        Kind.LOST: int(np.count_nonzero(fate == LOST)),
-        Kind.DUPLICATED: len(copies),
-        Kind.ALTERED: len(altered),
-        Kind.PHANTOM: phantoms.num_rows,
-        Kind.OUT_OF_ORDER: len(pairs),
-    }
-    return Ledgers(sent, seen, planted, counts)
-
-
-def _swap(rng: np.random.Generator, codes: np.ndarray, starts: np.ndarray, fate: np.ndarray) -> np.ndarray:
-    """Choose pairs of neighbours, as the hop shows them, that are to change places."""
+def pick_pairs(rng: np.random.Generator, codes: np.ndarray, fate: np.ndarray) -> np.ndarray:
+    """Pick pairs that are to change places: neighbours among what is left of a symbol, neither of them repeated."""
     alive = np.flatnonzero(fate != LOST)
-    if len(alive) < 2:
-        return np.empty((0, 2), np.int64)
-    pairs, last = [], -1
-    for place in np.unique(pick(rng, starts, len(codes)) % (len(alive) - 1)):
-        one, two = alive[place], alive[place + 1]
-        whole = fate[one] in (CLEAN, ALTERED) and fate[two] in (CLEAN, ALTERED)
-        if place > last and codes[one] == codes[two] and whole:
-            pairs.append((one, two))
-            last = place + 1
+    pairs: list[tuple[int, int]] = []
+    if len(alive) > 1:
+        last = -1
+        for place in np.unique(pick(rng, codes) % (len(alive) - 1)):
+            one, two = alive[place], alive[place + 1]
+            if place > last and codes[one] == codes[two] and DUPLICATED not in fate[[one, two]]:
+                pairs.append((one, two))
+                last = place + 1
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _phantoms(
-    rng: np.random.Generator, seen: pa.Table, names: np.ndarray, taken: dict[str, set[int]]
-) -> pa.Table:
-    """Make rows that nobody sent: ids next to real ones, far ones, unknown symbols, rows without a key."""
-    wanted = int(rng.choice([0, 0, 0, 1, 2, 20]))
-    keys: list[tuple[str | None, int | None]] = []
-    for _ in range(wanted):
-        name = str(rng.choice(names))
-        ids = taken[name]
-        near = int(rng.choice([min(ids) - 1, max(ids) + 1])) if min(ids) > -(2**62) and max(ids) < 2**62 else 0
-        style = rng.choice(["near", "far", "stranger", "nameless", "numberless"], p=[0.5, 0.2, 0.2, 0.05, 0.05])
-        if style in ("near", "far"):
-            trade_id = near if style == "near" else int(rng.choice([-(2**63), 2**63 - 1, 0, -1]))
-            if trade_id not in ids and (name, trade_id) not in keys:
-                keys.append((name, trade_id))
-        elif (key := (f"X{len(keys)}", 1) if style == "stranger" else (None, 1) if style == "nameless" else (name, None)):
-            if key not in keys:
-                keys.append(key)
-    rows = len(keys)
-    return as_table(
-        SEEN,
-        {
-            "symbol": pa.array([symbol for symbol, _ in keys], pa.string()),
-            "trade_id": pa.array([trade_id for _, trade_id in keys], pa.int64()),
-            "price": decimals(np.ones(rows), np.zeros(rows)),
-            "source": pa.array(["live"] * rows, pa.string()),
-            "lane": np.zeros(rows, np.int64),
-            "offset": np.arange(rows) * APART + 1,
-        },
-    )
+def alter(rng: np.random.Generator, shown: Trades, rows: np.ndarray) -> Named:
+    planted: Named = set()
+    for row, change in zip(rows, rng.integers(0, len(CHANGES), len(rows)), strict=True):
+        array, bit, field = CHANGES[change]
+        shown.values[array][row] ^= 1 << bit
+        planted.add((Kind.ALTERED, *shown.name(row), field))
+    return planted
+
+
+def draw_phantoms(rng: np.random.Generator, plan: Trades) -> list[tuple[str | None, int | None]]:
+    """Draw keys that nobody sent: ids next to real ones, far ones, unknown symbols, rows without a key."""
+    sent = {plan.name(row) for row in range(len(plan.codes))}
+    keys: dict[tuple[str | None, int | None], None] = {}
+    for _ in range(int(rng.choice([0, 0, 0, 1, 2, 20]))):
+        symbol, trade_id = plan.name(int(rng.integers(0, len(plan.codes))))
+        step = int(rng.choice([-1, 1]))
+        likely = [(symbol, trade_id + step), (symbol, trade_id - step)]
+        strange = [
+            (symbol, -(2**63)),
+            (symbol, 2**63 - 1),
+            ("STRANGER", trade_id),
+            (None, trade_id),
+            (symbol, None),
+        ]
+        key = (likely * 3 + strange)[int(rng.integers(0, 11))]
+        if key not in sent:
+            keys[key] = None
+    return list(keys)
+
+
+def phantoms(keys: list[tuple[str | None, int | None]]) -> pa.Table:
+    columns: dict[str, object] = {
+        "symbol": pa.array([symbol for symbol, _ in keys], pa.string()),
+        "trade_id": pa.array([trade_id for _, trade_id in keys], pa.int64()),
+        "source": pa.array(["live"] * len(keys), pa.string()),
+        "lane": np.zeros(len(keys), np.int64),
+        "offset": np.arange(len(keys)) * APART + 2,
+    }
+    return as_table(SEEN, columns)
+
+
+def arrived(rng: np.random.Generator, seen: pa.Table) -> pa.Table:
+    """Shuffle rows within a window, as lanes overtake each other, and encode columns as a Parquet file gives them."""
+    window = int(rng.choice([1, 10, 1000]))
+    seen = seen.sort_by("offset") if rng.random() < 0.5 else seen
+    moved = np.arange(seen.num_rows) + rng.integers(0, window, seen.num_rows)
+    seen = seen.take(pa.array(np.argsort(moved, kind="stable")))
+    if rng.random() < 0.5:
+        for name in ("symbol", "side", "source"):
+            seen = seen.set_column(seen.schema.get_field_index(name), name, seen[name].dictionary_encode())
+    return seen

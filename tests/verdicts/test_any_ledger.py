@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_judge import slow_judge
-
 from tickproof.ledger import SEEN, SENT, as_table
 from tickproof.verdicts import TEXT, Guarantee, Kind, judge
 from tickproof.verdicts.judge import CONTENT, TimeUnit
 
 SYMBOLS = st.sampled_from(["ETHBTC", "BTCUSDT", "1000SATSUSDT"])
 IDS = st.sampled_from([-(2**63), -1, 0, 1, 2, 3, 4, 5, 9, 1000, 2**62, 2**63 - 1])
-PRICES = st.sampled_from([Decimal("1E-18"), Decimal("2E-18"), Decimal(1), Decimal("99999999999999999999.1"), None])
+PRICES = st.sampled_from(
+    [Decimal("1E-18"), Decimal("2E-18"), Decimal(1), Decimal("99999999999999999999.1"), None]
+)
 TIMES = st.sampled_from([0, 1, 999, 1_000, 1_001_999, -1, 1_760_000_000_123_456_789, None])
 SIDES = st.sampled_from(["buy", "sell", None])
 TEXTS = st.sampled_from(["1.0", "1.00", None])
@@ -32,7 +33,9 @@ TRADES = {
     "quantity_text": TEXTS,
 }
 SENT_ROWS = st.lists(
-    st.fixed_dictionaries({**TRADES, "expect": st.sampled_from(["stored", "stored", "stored", "absent", "quarantined"])}),
+    st.fixed_dictionaries(
+        {**TRADES, "expect": st.sampled_from(["stored", "stored", "stored", "absent", "quarantined"])}
+    ),
     max_size=25,
     unique_by=lambda row: (row["symbol"], row["trade_id"], row["expect"] == "stored"),
 )
@@ -72,14 +75,14 @@ def _raw(kind: pa.DataType) -> pa.DataType:
     st.sampled_from([CONTENT, CONTENT + TEXT, ("price",)]),
     st.booleans(),
 )
-def test_any_ledger_is_judged_as_a_slow_judge_does(
+def test_any_ledger_is_judged_as_a_slow_judge_does(  # noqa: PLR0917 - drawn by hypothesis
     sent_rows: list[dict[str, Any]],
     seen_rows: list[dict[str, Any]],
     random: Any,
     rows_a_batch: int,
     unit: TimeUnit,
     fields: tuple[str, ...],
-    encoded: bool,  # noqa: FBT001 - drawn by hypothesis
+    encoded: bool,  # noqa: FBT001 - same
 ) -> None:
     for row in seen_rows:
         if row.pop("like") and sent_rows:  # most rows look like one that was sent

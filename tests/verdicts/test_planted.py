@@ -5,7 +5,6 @@ import pyarrow as pa
 import pytest
 from planting import Ledgers, plant
 from slow_judge import slow_judge
-
 from tickproof.verdicts import Guarantee, HopVerdict, Kind, judge
 
 PLANS = 1000
@@ -26,10 +25,7 @@ def verdict_on(ledgers: Ledgers, seen: pa.Table | list[pa.RecordBatch]) -> HopVe
 
 
 def names_in(verdict: HopVerdict) -> set[tuple[Kind, str | None, int | None, str | None]]:
-    return {
-        (one.kind, one.symbol, one.trade_id, one.field)
-        for one in verdict.anomalies
-    }
+    return {(one.kind, one.symbol, one.trade_id, one.field) for one in verdict.anomalies}
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -38,7 +38,7 @@ class Account:
         hop: The hop whose stored trades were counted.
         trades: Distinct trades that had to be stored.
         stored: How many of them the hop holds.
-        strangers: Rows that the hop holds and that had not to be stored.
+        strangers: Rows that the hop holds and that were not to be stored.
         garbage: Frames that had to be quarantined.
         quarantined: Letters in quarantine.
         reasons: The same two by reason.
@@ -76,13 +76,14 @@ class Account:
         """Return the text of the verdict: at most 8 lines, the first says what should be true."""
         if self.void is not None:
             return f"VOID: {self.void}, so there is nothing to balance at {self.hop}."
-        books = f"{self.sent:,} sent = {self.trades:,} to be stored + {self.garbage:,} to be quarantined"
         if self.ok:
-            return f"{books}, and so they are at {self.hop}."
-        there = f"{self.hop} holds {self.stored:,} of them and {self.quarantined:,} are in quarantine"
+            return f"{self.sent:,} sent = {self.trades:,} stored at {self.hop} + {self.garbage:,} quarantined."
+        books = f"{self.sent:,} sent = {self.trades:,} to be stored + {self.garbage:,} to be quarantined"
+        there = f"{self.hop} holds {self.stored:,} of the trades and {self.quarantined:,} are in quarantine"
         lines = [f"{books}, but {there}."]
         if self.strangers:
-            lines.append(f"{self.hop} also holds {self.strangers:,} rows that had not to be stored.")
+            rows = "row that was" if self.strangers == 1 else "rows that were"
+            lines.append(f"{self.hop} also holds {self.strangers:,} {rows} not to be stored.")
         wrong = [one for one in self.reasons if not one.ok]
         lines += [
             f"{one.reason}: {one.sent:,} sent, {one.quarantined:,} quarantined."

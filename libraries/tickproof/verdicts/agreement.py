@@ -67,15 +67,15 @@ class Agreement:
             f"{self.left} and {self.right} should show the same trades, but {and_list(wrong)}.",
             f"{self.left} shows {self.trades_left:,} trades, {self.right} {self.trades_right:,}.",
         ]
-        titles = {
-            Kind.LOST: f"Only in {self.left}",
-            Kind.PHANTOM: f"Only in {self.right}",
-            Kind.ALTERED: "Different",
-        }
-        for kind, title in titles.items():
+        for title, kind, count in (
+            (f"Only in {self.left}", Kind.LOST, self.only_left),
+            (f"Only in {self.right}", Kind.PHANTOM, self.only_right),
+            ("Different", Kind.ALTERED, self.different),
+        ):
             named = [anomaly for anomaly in self.anomalies if anomaly.kind is kind]
-            if named:
-                lines.append(named_line(title, named))
+            told = [one.sentence() if kind is Kind.ALTERED else one.standing() for one in named]
+            if count:
+                lines.append(named_line(title, list(dict.fromkeys(told)), count))
         return "\n".join(lines)
 
     def fail_if_any(self) -> None:

@@ -103,7 +103,7 @@ class ExactColumn:
     def _mask(self, unequal: Mask, left: Mask | None, right: Mask | None) -> Mask | None:
         if left is None and right is None and not unequal.any():
             return None
-        mask: Mask = unequal.reshape(-1, self._words).any(axis=1)
+        mask: Mask = np.logical_or.reduce(unequal.reshape(-1, self._words), axis=1)
         if left is not None or right is not None:
             none: Mask = np.zeros(len(mask), bool)
             left, right = none if left is None else left, none if right is None else right

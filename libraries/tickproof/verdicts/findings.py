@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-MOST_KINDS_TOLD = 6
 NAMED_A_LINE = 3
+SENT_ONLY = "sent"
 
 
 class Void(AssertionError):  # noqa: N818 - it is a verdict, not an error of the program
@@ -81,21 +81,29 @@ class Anomaly:
     got: str | None = None
     where: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Return symbol and id."""
+        return f"{self.symbol or '(no symbol)'} {'(no id)' if self.trade_id is None else self.trade_id}"
+
+    def standing(self) -> str:
+        """Tell which trade it is and between which it stands."""
+        return f"{self.name} ({self._around()})"
+
     def sentence(self) -> str:
         """Tell the anomaly in one sentence without a full stop."""
-        name = f"{self.symbol or '(no symbol)'} {'(no id)' if self.trade_id is None else self.trade_id}"
-        around = self._around()
+        name, around = self.name, self._around()
         match self.kind:
             case Kind.LOST:
-                last = "" if self.last_seen_at is None else f"; last seen: {self.last_seen_at}"
-                return f"{name} ({around}{last})"
+                return f"{name} ({around}; {self._last_seen()})"
             case Kind.DUPLICATED:
                 return f"{name} seen {self.got} ({around})"
             case Kind.ALTERED:
-                return f"{name} {self.field} should be {self.expected} but is {self.got}{self._at()}"
+                at = "" if self.where is None else f" ({self.where})"
+                return f"{name} {self.field} should be {self.expected} but is {self.got}{at}"
             case Kind.PHANTOM:
                 origin = "was never sent" if self.expected is None else f"should be {self.expected}"
-                return f"{name} {origin} ({around}{self._at(', at ')})"
+                return f"{name} {origin} ({around}; {self.where or 'nowhere'})"
             case Kind.OUT_OF_ORDER:
                 return f"{name} stands {self.got} ({self.where})"
             case Kind.SPLIT:
@@ -110,8 +118,9 @@ class Anomaly:
             return f"last, after {self.previous_id}"
         return f"between {self.previous_id} and {self.next_id}"
 
-    def _at(self, join: str = " at ") -> str:
-        return "" if self.where is None else join + self.where
+    def _last_seen(self) -> str:
+        seen = self.last_seen_at not in {None, SENT_ONLY}
+        return f"last seen at {self.last_seen_at}" if seen else "not seen since it was sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +222,9 @@ class HopVerdict:
     def _wrong(self) -> str:
         words = {
             Kind.LOST: ("is lost", "are lost"),
-            Kind.DUPLICATED: ("row is one too many", "rows are too many"),
+            Kind.DUPLICATED: ("row is a duplicate", "rows are duplicates"),
             Kind.ALTERED: ("row is altered", "rows are altered"),
-            Kind.PHANTOM: ("row was not to be there", "rows were not to be there"),
+            Kind.PHANTOM: ("row should not be there", "rows should not be there"),
             Kind.OUT_OF_ORDER: ("pair is out of order", "pairs are out of order"),
             Kind.SPLIT: ("symbol is split", "symbols are split"),
         }
@@ -224,7 +233,8 @@ class HopVerdict:
         )
 
     def _line(self, kind: Kind) -> str:
-        return named_line(kind.value.capitalize(), [one for one in self.anomalies if one.kind is kind])
+        sentences = [one.sentence() for one in self.anomalies if one.kind is kind]
+        return named_line(kind.value.capitalize(), sentences, self.count(kind))
 
     def _excused(self) -> str:
         counts = [(self.count(kind), kind) for kind in Kind if kind in EXCUSED[self.guarantee]]
@@ -232,11 +242,11 @@ class HopVerdict:
         return f" {and_list(told).capitalize()}: allowed by {self.guarantee.value}." if told else ""
 
 
-def named_line(title: str, anomalies: list[Anomaly]) -> str:
-    """Name the first few anomalies in one line."""
-    told = "; ".join(anomaly.sentence() for anomaly in anomalies[:NAMED_A_LINE])
-    more = len(anomalies) - NAMED_A_LINE
-    return f"{title}: {told}{f'; and {more:,} more named' if more > 0 else ''}."
+def named_line(title: str, sentences: list[str], count: int) -> str:
+    """Name the first few of so many anomalies in one line."""
+    told = sentences[:NAMED_A_LINE]
+    some = f", the first {len(told)}" if max(len(sentences), count) > NAMED_A_LINE else ""
+    return f"{title}{some}: {'; '.join(told)}."
 
 
 def and_list(words: list[str]) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickproof.ledger.rows import AnyRows, batches_of
-from tickproof.verdicts.findings import Anomaly, Guarantee, HopVerdict, Kind
+from tickproof.verdicts.findings import SENT_ONLY, Anomaly, Guarantee, HopVerdict, Kind
 from tickproof.verdicts.keys import Ints
 from tickproof.verdicts.order import Lanes, Order, position_in_lane, repaired
 from tickproof.verdicts.reference import Located, Reference, seen_batches, sent_reference
@@ -19,7 +19,6 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 
 CONTENT = ("price", "quantity", "event_time", "side")
 TEXT = ("price_text", "quantity_text")
-SENT_ONLY = "sent"
 
 
 def judge(
