@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 
-from tickproof.stack import folders, interpolation, planning
+from tickproof.stack import folders, interpolation, planning, processes
 from tickproof.stack.errors import StackError
 from tickproof.stack.spec import StackSpec
 
@@ -29,7 +29,8 @@ def prepare_services(spec: StackSpec) -> Iterator[str]:
     for service in draft.composition.services:
         if not service.prepare:
             continue
-        argv = [interpolation.fill(word, environment) for word in service.prepare]
+        program, *rest = (interpolation.fill(word, environment) for word in service.prepare)
+        argv = [processes.executable(program), *rest]
         try:
             exit_code = subprocess.run(argv, env=environment, check=False).returncode
         except OSError as error:
