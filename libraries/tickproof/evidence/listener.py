@@ -69,15 +69,13 @@ class RunListener:
 
     def end_body_item(self, _data: object, item: Any) -> None:  # noqa: ANN401 - any of Robot's result classes
         """Note what judges, and redact what was written as arguments or values."""
-        if (
-            isinstance(item, result.Keyword)
-            and item.status in {"PASS", "FAIL"}
-            and JUDGING.search(item.name or "")
-        ):
-            self._judged = True
+        spoken: tuple[str, ...] = ("value", "values", "message")
+        if isinstance(item, result.Keyword):
+            spoken = ("args", "message")
+            self._judged |= item.status in {"PASS", "FAIL"} and bool(JUDGING.search(item.name or ""))
         if isinstance(item, result.Var):
             _note_secrets()
-        for name in ("args", "value", "values", "message", "condition"):
+        for name in spoken:
             if value := getattr(item, name, None):
                 setattr(item, name, _redacted(value))
 
@@ -143,6 +141,10 @@ def _redacted(value: object) -> object:
 
 
 def _note_secrets() -> None:
+    """Learn every secret that is a variable now; one that is too short for it stays in the log, with a warning."""
     for name, value in BuiltIn().get_variables().items():
         if isinstance(value, Secret):
-            SECRETS.add(name, value)
+            try:
+                SECRETS.add(name, value)
+            except ValueError as error:
+                logger.warn(str(error))

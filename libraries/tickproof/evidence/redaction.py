@@ -6,13 +6,14 @@ is not looked into: ledgers hold trades only.
 """
 
 import base64
+import contextlib
 import html
 import json
 import mmap
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -82,16 +83,19 @@ class Registry:
 
         A file keeps its length, so offsets in it stay right.
         """
+        if not self._forms:
+            return []
+        looked_for = sorted((form.encode() for form in self._forms), key=len, reverse=True)
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-        return [leak for path in files for leak in self._clean_file(path)] if self._forms else []
+        return [leak for path in files for leak in self._clean_file(path, looked_for)]
 
-    def _clean_file(self, path: Path) -> Iterator[Leak]:
-        found: dict[str, int] = {}
-        forms_found = [form.encode() for form in self._forms if _holds(path, form.encode())]
-        if not forms_found:
+    def _clean_file(self, path: Path, looked_for: Sequence[bytes]) -> Iterator[Leak]:
+        held = _held(path, looked_for)
+        if not held:
             return
+        found: dict[str, int] = {}
         data = path.read_bytes()
-        for form in sorted(forms_found, key=len, reverse=True):
+        for form in held:
             if places := data.count(form):
                 name = self._forms[form.decode()]
                 found[name] = found.get(name, 0) + places
@@ -124,12 +128,13 @@ def _in_base64(value: str) -> Iterator[str]:
             yield core.replace("+", "-").replace("/", "_")
 
 
-def _holds(path: Path, form: bytes) -> bool:
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:  # an empty file cannot be mapped
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-            return view.find(form) >= 0
+def _held(path: Path, looked_for: Sequence[bytes]) -> list[bytes]:
+    """Return those forms that a file holds, in the same order."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:  # somebody may tidy up meanwhile
+        if os.fstat(file.fileno()).st_size > 0:  # an empty file cannot be mapped
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+                return [form for form in looked_for if view.find(form) >= 0]
+    return []
 
 
 def _replace(path: Path, data: bytes) -> None:
