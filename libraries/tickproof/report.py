@@ -113,7 +113,7 @@ def _ledger(
     command = ""
     if scene.source is not None:
         variables = {"TARGET": target.name, "FORM": run.form, "SEED": run.seed}
-        command = replay.command(scene.source, scene.name, variables)
+        command = replay.command(scene.source, scene.test, variables)
     rows: list[tuple[object, object]] = [("ledger", Html(" ".join(files))), ("seed", str(run.seed))]
     rows += [("replay", command)] if command else []
     return tables.html("Evidence", ("what", "where"), rows)

@@ -16,11 +16,11 @@ class SceneListener:
         """A suite's setup has a scene of its own; it is exclusive if all of its tests are."""
         tests = list(data.all_tests)
         exclusive = bool(tests) and all("exclusive" in test.tags for test in tests)
-        session.current().enter(data.full_name, _path(data.source), exclusive=exclusive)
+        session.current().enter(_place(data, exclusive=exclusive))
 
     def start_test(self, data: running.TestCase, _result: result.TestCase) -> None:
         """A test that misbehaves, faults or measures time needs the stack for itself."""
-        session.current().enter(data.full_name, _path(data.source), exclusive="exclusive" in data.tags)
+        session.current().enter(_place(data, exclusive="exclusive" in data.tags))
 
     def end_test(self, data: running.TestCase, _result: result.TestCase) -> None:
         """Whatever a test leased goes back, passed or failed."""
@@ -37,5 +37,6 @@ class SceneListener:
         session.current().close()
 
 
-def _path(source: Path | str | None) -> Path | None:
-    return Path(source) if source else None
+def _place(data: running.TestSuite | running.TestCase, *, exclusive: bool) -> session.Place:
+    source = Path(data.source) if data.source else None
+    return session.Place(data.full_name, data.name, source, exclusive)

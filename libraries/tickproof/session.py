@@ -28,6 +28,23 @@ FORMS = {"quick": 1, "slow": 10}
 P = TypeVar("P")
 
 
+@dataclass(frozen=True)
+class Place:
+    """The test (or the suite, for its setup) that runs now.
+
+    Attributes:
+        name: Its long name.
+        test: Its own name.
+        source: Its file.
+        exclusive: Whether nobody else may use the stack meanwhile.
+    """
+
+    name: str
+    test: str
+    source: Path | None
+    exclusive: bool
+
+
 @dataclass
 class Disturbance:
     """What the next plan is to suffer: an action, and where in the plan (a row, or a share of the rows)."""
@@ -43,6 +60,7 @@ class Scene:
 
     Attributes:
         name: The long name of the test or suite.
+        test: Its own name.
         source: Its file.
         seed: What its plans are drawn from.
         folder: Where its evidence goes.
@@ -60,6 +78,7 @@ class Scene:
     """
 
     name: str
+    test: str
     source: Path | None
     seed: int
     folder: Path
@@ -108,7 +127,7 @@ class Session:
         self._visited: Stack | None = None
         self._scenes: list[Scene] = []
         self._held = ExitStack()
-        self._where: list[tuple[str, Path | None, bool]] = []
+        self._where: list[Place] = []
         self._probes: dict[object, object] = {}
         self.changed_services: set[str] = set()
 
@@ -210,17 +229,17 @@ class Session:
             self._probes[key] = kind(self.target, self.stack.variables)
         return cast("P", self._probes[key])
 
-    def enter(self, name: str, source: Path | None, *, exclusive: bool) -> None:
+    def enter(self, place: Place) -> None:
         """Note that a test or a suite begins; its scene opens when a keyword needs it."""
         self._held.close()
-        self._where.append((name, source, exclusive))
+        self._where.append(place)
 
     def leave(self, name: str) -> None:
         """End the scene of a test or suite: give its symbols back."""
         while self._scenes and self._scenes[-1].name == name:
             self._close(self._scenes.pop())
         self._held.close()
-        if self._where and self._where[-1][0] == name:
+        if self._where and self._where[-1].name == name:
             self._where.pop()
 
     def close_scenes(self) -> None:
@@ -252,16 +271,17 @@ class Session:
 
     def own_scene(self) -> Scene:
         """Return the scene of the test (or suite setup) that runs now; open it if need be."""
-        name, source, exclusive = self._where[-1] if self._where else ("", None, False)
-        if self._scenes and self._scenes[-1].name == name:
+        place = self._where[-1]
+        if self._scenes and self._scenes[-1].name == place.name:
             return self._scenes[-1]
-        self._held.enter_context(self.stack.hold(exclusive=exclusive))
+        self._held.enter_context(self.stack.hold(exclusive=place.exclusive))
         scene = Scene(
-            name=name,
-            source=source,
-            seed=zlib.crc32(name.encode()) ^ self.seed,
-            folder=self.results / "ledgers" / _file_name(name),
-            exclusive=exclusive,
+            name=place.name,
+            test=place.test,
+            source=place.source,
+            seed=zlib.crc32(place.test.encode()) ^ self.seed,
+            folder=self.results / "ledgers" / _file_name(place.name),
+            exclusive=place.exclusive,
             since=self.kafka.ends() if self.target.hops.kafka else {},
         )
         scene.notes["exchange-events"] = self._last_exchange_event()

@@ -55,7 +55,7 @@ def html(
     notes += [f"all: {link}"] if link else []
     foot = f"<p>{'; '.join(notes)}</p>" if notes else ""
     return Html(
-        f'<table border="1" style="border-collapse:collapse"><caption><b>{_cell(title)}</b></caption>'
+        f'<table border="1" cellpadding="4" style="border-collapse:collapse"><caption><b>{_cell(title)}</b></caption>'
         f"<tr>{head}</tr>{body}</table>{foot}"
     )
 
