@@ -15,8 +15,8 @@ from tickproof.verdicts.arrivals import Arrivals
 
 WIDTH, HEIGHT = 640, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 10, 30
-POINTS = 120
-"""Points of a line at most."""
+POINTS = 480
+"""Points of all lines together at most: that keeps a chart below 15 KB."""
 
 COLOURS = ("#888888", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 """Told apart by colour-blind eyes too (Okabe and Ito); the first is for what was sent."""
@@ -40,7 +40,7 @@ def arrivals(title: str, series: Mapping[str, Arrivals]) -> Html:
     lines, labels = [], []
     for number, (name, one) in enumerate(drawn.items()):
         colour = COLOURS[number % len(COLOURS)]
-        x, y = _steps(one, begin, end)
+        x, y = _steps(one, begin, end, most=POINTS // len(drawn))
         points = " ".join(
             f"{LEFT + across * at:.1f},{HEIGHT - BOTTOM - up * total:.1f}"
             for at, total in zip(x, y, strict=True)
@@ -62,12 +62,14 @@ def _scale(span: int, room: int) -> float:
     return room / max(span, 1)
 
 
-def _steps(one: Arrivals, begin: int, end: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _steps(
+    one: Arrivals, begin: int, end: int, *, most: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the corners of a staircase: a slice's trades are all there when the slice ends."""
     totals = np.cumsum(one.counts)
     ends = one.starts_ns + one.every_ns - begin
-    if len(totals) > POINTS:
-        kept = np.linspace(0, len(totals) - 1, POINTS).astype(np.int64)
+    if len(totals) > most:
+        kept = np.linspace(0, len(totals) - 1, most).astype(np.int64)
         totals, ends = totals[kept], ends[kept]
     before = np.concatenate([[0], totals[:-1]])
     x = np.concatenate([[one.starts_ns[0] - begin], np.repeat(ends, 2), [end - begin]])
