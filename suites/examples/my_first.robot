@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       A first test to copy. Change the numbers, break something, look at results/log.html.
+Documentation    A first test to copy. Change the numbers, break something, look at results/log.html.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           examples    quick
+Test Tags        examples    quick
 
 
 *** Test Cases ***

@@ -1,12 +1,12 @@
 *** Settings ***
-Documentation       The same instant is the same instant: a client in Kathmandu or New York gets the rows that a client in
-...                 London gets.
+Documentation    The same instant is the same instant: a client in Kathmandu or New York gets the rows that a client in
+...              London gets.
 
-Resource            ../../resources/journeys.resource
+Resource         ../../resources/journeys.resource
 
-Suite Setup         Run Keywords    The platform is up    AND    An analyst has a key
+Suite Setup      Run Keywords    The platform is up    AND    An analyst has a key
 
-Test Tags           journeys    quick
+Test Tags        journeys    quick
 
 
 *** Test Cases ***

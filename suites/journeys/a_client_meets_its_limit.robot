@@ -1,17 +1,17 @@
 *** Settings ***
-Documentation       A client with a small limit is told when to come back; it waits as told and misses nothing.
+Documentation    A client with a small limit is told when to come back; it waits as told and misses nothing.
 
-Resource            ../../resources/journeys.resource
+Resource         ../../resources/journeys.resource
 
-Suite Setup         Run Keywords    The platform is up    AND    An analyst has a key    AND    A guest has a key
+Suite Setup      Run Keywords    The platform is up    AND    An analyst has a key    AND    A guest has a key
 
-Test Tags           journeys    quick
+Test Tags        journeys    quick    exclusive
 
 
 *** Test Cases ***
 A Client That Waits As Told Misses Nothing
     [Documentation]    Calls until 429, waits for Retry-After, is served at once, and holds every trade in the end.
-    [Tags]    exclusive    defect-api-says-retry-too-early
+    [Tags]    defect-api-says-retry-too-early
     Given 100 trades of 1 symbols are behind the API
     When Use Up Limit    guest
     Then Waiting As Told Should Be Served    guest
@@ -19,6 +19,6 @@ A Client That Waits As Told Misses Nothing
 
 The Limit Of One Key Is Not The Limit Of Another
     [Documentation]    While the guest is refused the analyst is served.
-    [Tags]    exclusive    defect-api-shares-one-limit
+    [Tags]    defect-api-shares-one-limit
     When Use Up Limit    guest
     Then Other Key Should Still Be Served    analyst

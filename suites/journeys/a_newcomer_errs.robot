@@ -1,15 +1,15 @@
 *** Settings ***
-Documentation       A newcomer makes every mistake once and gets the exact 4xx, in words, and nothing of the inside.
+Documentation    A newcomer makes every mistake once and gets the exact 4xx, in words, and nothing of the inside.
 
-Resource            ../../resources/journeys.resource
+Resource         ../../resources/journeys.resource
 
-Suite Setup         Run Keywords
-...                     The platform is up    AND
-...                     An analyst has a key    AND
-...                     A newcomer has no key    AND
-...                     Open API Session    stranger    key=wrong
+Suite Setup      Run Keywords
+...                  The platform is up    AND
+...                  An analyst has a key    AND
+...                  A newcomer has no key    AND
+...                  Open API Session    stranger    key=wrong
 
-Test Tags           journeys    quick
+Test Tags        journeys    quick
 
 
 *** Test Cases ***

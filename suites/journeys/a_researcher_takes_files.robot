@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       A researcher takes the same trades in the format at hand, and asks for them as they were.
+Documentation    A researcher takes the same trades in the format at hand, and asks for them as they were.
 
-Resource            ../../resources/journeys.resource
+Resource         ../../resources/journeys.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           journeys    quick
+Test Tags        journeys    quick
 
 
 *** Test Cases ***

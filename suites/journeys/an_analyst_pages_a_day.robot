@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       An analyst fetches a day of trades page by page while new ones arrive: all of it, no overlap.
+Documentation    An analyst fetches a day of trades page by page while new ones arrive: all of it, no overlap.
 
-Resource            ../../resources/journeys.resource
+Resource         ../../resources/journeys.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           journeys    quick
+Test Tags        journeys    quick
 
 
 *** Test Cases ***

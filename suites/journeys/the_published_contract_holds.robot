@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       The API publishes its contract (OpenAPI). Whoever generates a client from it must be able to trust it.
+Documentation    The API publishes its contract (OpenAPI). Whoever generates a client from it must be able to trust it.
 
-Resource            ../../resources/journeys.resource
+Resource         ../../resources/journeys.resource
 
-Suite Setup         Run Keywords    The platform is up    AND    An analyst has a key
+Suite Setup      Run Keywords    The platform is up    AND    An analyst has a key
 
-Test Tags           journeys    quick
+Test Tags        journeys    quick
 
 
 *** Test Cases ***

@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       Bars and daily summaries equal those that anybody can compute from the trades, to the last digit.
+Documentation    Bars and daily summaries equal those that anybody can compute from the trades, to the last digit.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           pipeline    quick
+Test Tags        pipeline    quick
 
 
 *** Test Cases ***

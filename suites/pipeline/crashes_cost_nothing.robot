@@ -1,13 +1,13 @@
 *** Settings ***
-Documentation       Every service may die at any moment, between any two of its steps. Its restart policy brings it back,
-...                 and it goes on where the table or the topic says, not where it believes it was.
+Documentation     Every service may die at any moment, between any two of its steps. Its restart policy brings it back,
+...               and it goes on where the table or the topic says, not where it believes it was.
 
-Resource            ../../resources/pipeline.resource
+Resource          ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
-Suite Teardown      Every service runs as configured
+Suite Setup       The platform is up
+Suite Teardown    Every service runs as configured
 
-Test Tags           pipeline    quick    exclusive    destructive
+Test Tags         pipeline    quick    exclusive    destructive
 
 
 *** Test Cases ***
@@ -58,7 +58,7 @@ The Broker Restarted Under Flow Loses Nothing
 
 *** Keywords ***
 Writer killed under flow loses nothing and repeats nothing
-    [Arguments]    ${point}
+    [Arguments]    ${point: str}
     Lease Symbols    5
     Send Trades    200
     Crash Writer At    ${point}

@@ -1,12 +1,12 @@
 *** Settings ***
-Documentation       Connections break, every day at the latest. The gap is repaired from the venue's history; what the
-...                 venue does not have is reported with its exact ids.
+Documentation    Connections break, every day at the latest. The gap is repaired from the venue's history; what the
+...              venue does not have is reported with its exact ids.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           pipeline    quick    exclusive
+Test Tags        pipeline    quick    exclusive
 
 
 *** Test Cases ***

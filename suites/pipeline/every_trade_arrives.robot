@@ -1,14 +1,14 @@
 *** Settings ***
-Documentation       Every trade that the exchange sends is in Kafka, in the lake and behind the API, and nothing else is.
+Documentation    Every trade that the exchange sends is in Kafka, in the lake and behind the API, and nothing else is.
 ...
-...                 This is the promise that all others stand on. Kafka promises at least once; the lake and the API
-...                 promise exactly once.
+...              This is the promise that all others stand on. Kafka promises at least once; the lake and the API
+...              promise exactly once.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           pipeline    quick
+Test Tags        pipeline    quick
 
 
 *** Test Cases ***

@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       Venues repeat frames and deliver late ones; the lake still holds each trade once, in its own day.
+Documentation    Venues repeat frames and deliver late ones; the lake still holds each trade once, in its own day.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           pipeline    quick
+Test Tags        pipeline    quick
 
 
 *** Test Cases ***

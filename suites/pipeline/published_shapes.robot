@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       What the platform publishes about itself is true: message schema, table schema, partition spec.
+Documentation    What the platform publishes about itself is true: message schema, table schema, partition spec.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           pipeline    quick
+Test Tags        pipeline    quick
 
 
 *** Test Cases ***

@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       A platform is right on its first day, with nothing in it, and after a million rows.
+Documentation    A platform is right on its first day, with nothing in it, and after a million rows.
 
-Resource            ../../resources/pipeline.resource
-Library             tickproof.warehouses
-Library             tickproof.clients
+Resource         ../../resources/pipeline.resource
+Library          tickproof.warehouses
+Library          tickproof.clients
 
-Test Tags           pipeline    exclusive    own-stack
+Test Tags        pipeline    exclusive    own-stack
 
 
 *** Test Cases ***

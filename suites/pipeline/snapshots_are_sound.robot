@@ -1,12 +1,12 @@
 *** Settings ***
-Documentation       What the table says of itself is true. A data file that is live twice doubles its rows, though every
-...                 service is healthy and every count looks plausible.
+Documentation    What the table says of itself is true. A data file that is live twice doubles its rows, though every
+...              service is healthy and every count looks plausible.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         Trades were sent over several commits
+Suite Setup      Trades were sent over several commits
 
-Test Tags           pipeline    quick
+Test Tags        pipeline    quick
 
 
 *** Test Cases ***

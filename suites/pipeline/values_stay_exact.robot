@@ -1,12 +1,12 @@
 *** Settings ***
-Documentation       A price is a decimal, not nearly one: values are numerically exact at every hop, and Kafka keeps the
-...                 venue's text to the letter.
+Documentation    A price is a decimal, not nearly one: values are numerically exact at every hop, and Kafka keeps the
+...              venue's text to the letter.
 
-Resource            ../../resources/pipeline.resource
+Resource         ../../resources/pipeline.resource
 
-Suite Setup         The platform is up
+Suite Setup      The platform is up
 
-Test Tags           pipeline    quick
+Test Tags        pipeline    quick
 
 
 *** Test Cases ***
