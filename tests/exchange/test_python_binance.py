@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from conftest import SOON, Exchange, Market
 from tickproof.exchange import actions
+from tickproof.exchange.plan import Plan
 
 with warnings.catch_warnings():
     warnings.simplefilter(
@@ -67,45 +68,54 @@ class Listener:
         self.next_id[symbol] = max(self.next_id[symbol], number + 1)
 
 
-@pytest.mark.usefixtures("addresses")
-@pytest.mark.parametrize("deed", [None, actions.Expire, actions.Drop, actions.Shutdown, actions.Skip])
-def test_every_trade_arrives(
-    lease: Callable[[int], Market], deed: Callable[..., actions.Action] | None
-) -> None:
-    market = lease(2)
-    plan = market.plan(400, per_second=400, sentinels=True, actions=[deed(at=100)] if deed else [])
-    rows = plan.table.to_pylist()
-    expected = {
+def expected(plans: list[Plan]) -> dict[tuple[str, int], tuple[object, ...]]:
+    return {
         (row["symbol"], row["trade_id"]): (
             row["price_text"],
             row["quantity_text"],
             row["event_time_ns"] // 10**6,
             row["buyer_is_maker"],
         )
-        for row in rows
+        for plan in plans
+        for row in plan.table.to_pylist()
     }
-    begins = {name: min(row["trade_id"] for row in rows if row["symbol"] == name) for name in market.symbols}
-    ends = {name: max(row["trade_id"] for row in rows if row["symbol"] == name) for name in market.symbols}
+
+
+@pytest.mark.usefixtures("addresses")
+@pytest.mark.parametrize("deed", [None, actions.Expire, actions.Drop, actions.Shutdown, actions.Skip])
+def test_every_trade_arrives(
+    lease: Callable[[int], Market], deed: Callable[..., actions.Action] | None
+) -> None:
+    market = lease(2)
+    venue = market.exchange.client
+    plans: list[Plan] = []
+    begins = {name: venue.state()["counters"][name] for name in market.symbols}
 
     async def listen() -> Listener:
         client = await trusting(market.exchange)
         manager = BinanceSocketManager(client, max_queue_size=10_000)
         listener = Listener(client, begins)
         async with manager.multiplex_socket(market.streams) as stream:
-            await asyncio.to_thread(market.exchange.client.wait_subscribed, market.symbols, SOON)
-            play = await asyncio.to_thread(market.exchange.client.play, plan)
-            while not all(listener.next_id[name] > ends[name] for name in market.symbols):
-                try:
-                    await listener.take(await asyncio.wait_for(stream.recv(), 0.5))
-                except TimeoutError:
-                    if play.progress().state == "done":
-                        for name in market.symbols:
-                            await listener.fill(name, ends[name] + 1)
+
+            async def take_until(count: int) -> None:
+                while len(listener.trades) < count:
+                    await listener.take(await stream.recv())
+
+            await asyncio.to_thread(venue.wait_subscribed, market.symbols, SOON)
+            plans.append(market.plan(500, per_second=400, actions=[deed(at=100)] if deed else []))
+            play = await asyncio.to_thread(venue.play, plans[0])
+            await take_until(100)
+            await asyncio.to_thread(play.wait, SOON)
+            # Back again: what comes now comes live, and uncovers what was missed.
+            await asyncio.to_thread(venue.wait_subscribed, market.symbols, SOON)
+            plans.append(market.plan(40, per_second=400))
+            await asyncio.to_thread(venue.play, plans[1])
+            await take_until(540)
         await client.close_connection()
         return listener
 
     listener = asyncio.run(listen())
-    assert listener.trades == expected
+    assert listener.trades == expected(plans)
     assert bool(listener.errors) == (deed not in (None, actions.Skip))
     assert bool(listener.repaired) == (deed is not None)
 

@@ -125,15 +125,15 @@ class Connection:
         """Close the connection as the venue does after 24 hours."""
         self.close(Code.GOING_AWAY, "", "24 hours have passed")
 
-    def shut_down(self) -> None:
+    def announce_shutdown(self) -> None:
         """Announce the venue's shutdown, and close the connection a moment later."""
         payload = frames.shutdown_frame(now_ns(), combined=self.session.combined, unit=self.session.unit)
         self.outlet.send(encode(Opcode.TEXT, payload))
-        self._later(SHUTDOWN_NOTICE_S, self.close, Code.GOING_AWAY, "", "the venue shuts down")
+        self._later(SHUTDOWN_NOTICE_S, self.shut_down)
 
-    def shut_down_now(self) -> None:
-        """Close the connection because the process ends."""
-        self.close(Code.GOING_AWAY, "", "the exchange ends")
+    def shut_down(self) -> None:
+        """Close the connection because the venue shuts down."""
+        self.close(Code.GOING_AWAY, "", "the venue shuts down")
 
     def mute_until_closed(self, why: str) -> None:
         """Send nothing more; cut the connection if the client does not close it soon."""

@@ -203,7 +203,7 @@ def _refuse(venue: Venue, wish: Wish) -> None:
 
 def _shutdown(venue: Venue, wish: Wish) -> None:
     for connection in venue.concerned(wish.names("symbols")):
-        connection.shut_down()
+        connection.announce_shutdown()
 
 
 def _expire(venue: Venue, wish: Wish) -> None:

@@ -31,8 +31,11 @@ class Subscriber(Protocol):
     def expire(self) -> None:
         """Close the connection as the venue does after 24 hours."""
 
-    def shut_down(self) -> None:
+    def announce_shutdown(self) -> None:
         """Announce the venue's shutdown, and close the connection a moment later."""
+
+    def shut_down(self) -> None:
+        """Close the connection because the venue shuts down."""
 
 
 def end(sub: Subscriber, deed: actions.Action, row: TradeRow) -> None:
@@ -52,6 +55,6 @@ def end(sub: Subscriber, deed: actions.Action, row: TradeRow) -> None:
         case actions.Drop():
             sub.cut("dropped, as planned")
         case actions.Shutdown():
-            sub.shut_down()
+            sub.announce_shutdown()
         case actions.Expire():
             sub.expire()

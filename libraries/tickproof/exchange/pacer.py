@@ -22,6 +22,7 @@ from tickproof.clock import now_ns
 from tickproof.exchange import actions, chunks, garbage
 from tickproof.exchange.chunks import Chunk, Wish
 from tickproof.exchange.endings import Subscriber, end
+from tickproof.exchange.limits import SECOND, SHUTDOWN_NOTICE_S
 from tickproof.exchange.marks import Parcel
 from tickproof.exchange.play import Play
 from tickproof.exchange.websocket import Opcode, encode
@@ -76,6 +77,7 @@ class Pacer:
         self._ready: queue.Queue[Chunk | BaseException | None] = queue.Queue(maxsize=ahead)
         self._built = threading.Event()
         self._stopping = threading.Event()
+        self._leaving: tuple[int, list[Subscriber]] = (0, [])
         self._real_time = False
         self._behind_since: int | None = None
         self._threads = (
@@ -153,6 +155,7 @@ class Pacer:
             while chunk is not None:
                 self._perform(chunk)
                 chunk = self._next()
+            self._see_out()
             play.end(now_ns(), self._drained())
         except StoppedError:
             play.end(now_ns(), "the exchange was stopped", failed=True)
@@ -235,8 +238,11 @@ class Pacer:
                 self._send_garbage(kind, position)
             case _:
                 row = chunks.row_of(self._play.script.rows, position)
-                for sub in self._concerned():
+                concerned = self._concerned()
+                for sub in concerned:
                     end(sub, step, row)
+                if isinstance(step, actions.Shutdown):
+                    self._leaving = (now_ns() + int(SHUTDOWN_NOTICE_S * SECOND), concerned)
 
     def _send_garbage(self, kind: str, position: int) -> None:
         number = next(number for number in self._extra[position] if self._play.extras[number].kind == kind)
@@ -252,6 +258,13 @@ class Pacer:
             handed = now_ns()
             if sub.outlet.send(data, Parcel(self._play.extra_marks, rows, np.array([len(data)]))):
                 self._play.extra_marks.hand(rows, handed)
+
+    def _see_out(self) -> None:
+        """Do not end before those that were told of a shutdown are gone: the next play would still meet them."""
+        at_ns, subs = self._leaving
+        self._sleep_until(at_ns)
+        for sub in subs:
+            sub.shut_down()
 
     # Time.
 

@@ -74,8 +74,8 @@ class Venue:
     # What a play needs.
 
     def subscribers(self) -> tuple[Connection, ...]:
-        """Return the open WebSocket connections."""
-        return self._websockets
+        """Return the WebSocket connections that can be sent something."""
+        return tuple(connection for connection in self._websockets if connection.outlet.is_open)
 
     def refuse(self, count: int) -> None:
         """Refuse the next handshakes."""
@@ -107,9 +107,9 @@ class Venue:
     def concerned(self, names: list[str] | None) -> list[Connection]:
         """Return the connections that want any of these symbols; all if none are named."""
         if names is None:
-            return list(self._websockets)
+            return list(self.subscribers())
         wanted = frozenset(names)
-        return [connection for connection in self._websockets if connection.session.symbols & wanted]
+        return [connection for connection in self.subscribers() if connection.session.symbols & wanted]
 
     def hold(self, seconds: float) -> None:
         """Send nothing for a while."""
@@ -135,7 +135,7 @@ class Venue:
         for pacer in tuple(self._pacers.values()):
             pacer.stop()
         for connection in self._websockets:
-            connection.shut_down_now()
+            connection.shut_down()
 
     @property
     def playing(self) -> bool:
