@@ -189,7 +189,7 @@ class Api:
     def pages(self, **parameters: Any) -> list[dict[str, Any]]:
         """Page through /v1/trades to its end."""
         found, following = [], None
-        while True:
+        for _ in range(10_000):
             given = parameters if following is None else {**parameters, "cursor": following}
             answer = self.get("/v1/trades", **given)
             assert answer.status == 200, answer.text
@@ -197,6 +197,7 @@ class Api:
             following = answer.json()["next_cursor"]
             if following is None:
                 return found
+        raise AssertionError("pages go on and on")
 
 
 def make_api(
