@@ -200,7 +200,8 @@ def from_json(values: Iterable[Mapping[str, object]]) -> tuple[Action, ...]:
 def _read(value: Mapping[str, object]) -> Action:
     name = value.get("do")
     if not isinstance(name, str) or name not in KINDS:
-        raise ValueError(f"action {name!r} is unknown; allowed: {', '.join(KINDS)}.")
+        said = f"action {name} is unknown" if name else "an action needs `do`"
+        raise ValueError(f"{said}; allowed: {', '.join(KINDS)}.")
     kind = KINDS[name]
     given = {key: item for key, item in value.items() if key != "do"}
     allowed = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # the values are dataclasses

@@ -127,11 +127,9 @@ def framed(texts: pa.LargeStringArray) -> Wire:
         pc.cast(texts, pa.large_binary()),
         pa.scalar(b"", pa.large_binary()),
     )
-    _, offsets, data = whole.buffers()
-    return Wire(
-        data=memoryview(data) if data else memoryview(b""),
-        offsets=np.frombuffer(offsets, dtype=np.int64, count=len(whole) + 1),
-    )
+    _, ends, data = whole.buffers()
+    offsets = np.frombuffer(ends, dtype=np.int64, count=len(whole) + 1)
+    return Wire(data=memoryview(data or b"")[: offsets[-1]], offsets=offsets)
 
 
 def _headers(lengths: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:

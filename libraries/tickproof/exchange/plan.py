@@ -321,7 +321,8 @@ def _check(
 def _check_actions(actions: Sequence[Action], trades: int) -> None:
     for action in actions:
         if action.last >= trades:
+            rows = f"row {action.at}" if action.last == action.at else f"rows {action.at} to {action.last}"
             raise ValueError(
-                f"action {action.do} at row {action.at} reaches row {action.last}, but only rows 0 to"
-                f" {trades - 1} come before the sentinels."
+                f"action {action.do} at {rows}: only rows 0 to {trades - 1} may be disturbed; behind them stand"
+                " the sentinels."
             )

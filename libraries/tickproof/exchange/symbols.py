@@ -58,4 +58,4 @@ def get(name: str) -> Symbol:
     try:
         return catalogue()[name]
     except KeyError:
-        raise ValueError(f"symbol {name!r} is not listed on the simulated exchange.") from None
+        raise ValueError(f"symbol {name} is not listed on the simulated exchange.") from None
