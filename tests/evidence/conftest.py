@@ -1,92 +1,12 @@
-"""Small runs of Robot Framework with a library that carries the listener."""
+"""A folder of its own for each run of Robot Framework."""
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from robot.api import ExecutionResult
-from robot.result import Message, TestCase, TestSuite
-
-LIBRARY = """
-import base64
-from pathlib import Path
-from robot.api import logger
-from robot.api.deco import keyword, library
-from robot.api.types import Secret
-from robot.libraries.BuiltIn import BuiltIn
-from tickproof.evidence.listener import RunListener
-from tickproof.evidence.tables import Html
-from tickproof.verdicts import Void
-
-@library(scope="GLOBAL")
-class Kit:
-    def __init__(self):
-        listener = RunListener()
-        listener.announce(lambda: "toy (hash 1234)")
-        listener.explain("Services", lambda: "feed <up>")
-        listener.explain("Lag", lambda: Html("<b>17 rows</b>"))
-        listener.explain("Snapshot", self._no_lake)
-        self.ROBOT_LIBRARY_LISTENER = listener
-
-    def _no_lake(self):
-        raise OSError("the lake is gone")
-
-    @keyword
-    def things_should_be(self, wanted: str, found: str):
-        assert wanted == found, f"should be {wanted}, but is {found}."
-
-    @keyword
-    def cannot_judge(self):
-        raise Void("nothing was sent.")
-
-    @keyword
-    def log_in(self, key: Secret):
-        basic = base64.b64encode(f"me:{key.value}".encode()).decode()
-        logger.info(f"key {key.value}, Authorization: Basic {basic}")
-        logger.warn(f"key {key.value}")
-
-    @keyword
-    def leave(self, key: Secret, name: str):
-        folder = Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
-        (folder / name).write_text(f"a {key.value} z")
-
-    @keyword
-    def leave_late(self, key: Secret):
-        from robot.output import LOGGER
-        from robot.output.loggerapi import LoggerApi
-        folder = Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
-        class Late(LoggerApi):
-            def report_file(self, path):
-                (folder / "late.txt").write_text(key.value)
-        LOGGER.register_logger(Late())
-"""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a run left behind."""
-
-    code: int
-    stdout: str
-    stderr: str
-    folder: Path
-
-    @property
-    def suite(self) -> TestSuite:
-        return ExecutionResult(self.folder / "output.xml").suite
-
-    @property
-    def tests(self) -> dict[str, TestCase]:
-        return {test.name: test for test in self.suite.all_tests}
-
-    def text(self, name: str) -> str:
-        return (self.folder / name).read_text()
-
-
-RunRobot = Callable[..., Ended]
+from evidence.runs import LIBRARY, Ended, RunRobot
 
 
 @pytest.fixture
@@ -104,8 +24,3 @@ def run_robot(tmp_path: Path) -> RunRobot:
         return Ended(done.returncode, done.stdout, done.stderr, tmp_path / "results")
 
     return run
-
-
-def messages(test: TestCase) -> list[str]:
-    """Return what stands in the log directly under a test."""
-    return [item.message for item in test.body if isinstance(item, Message)]

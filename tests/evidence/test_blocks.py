@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RunRobot
+from evidence.runs import RunRobot
 from tickproof.evidence import charts, replay, tables
 from tickproof.evidence.tables import Html
 from tickproof.verdicts import Anomaly, Guarantee, HopVerdict, Kind

@@ -1,7 +1,7 @@
 """A run in which nothing was judged is red: in the return code, in output.xml and so in the log."""
 
 import pytest
-from conftest import RunRobot
+from evidence.runs import RunRobot
 
 SKIPPED = """
 *** Test Cases ***

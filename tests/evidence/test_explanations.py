@@ -1,6 +1,6 @@
 """The log begins with the target, and a failed test shows how the platform was."""
 
-from conftest import RunRobot, messages
+from evidence.runs import RunRobot, messages
 
 SUITE = """
 *** Test Cases ***

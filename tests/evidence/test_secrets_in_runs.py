@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from conftest import RunRobot
+from evidence.runs import RunRobot
 
 SECRET = 's3cr&t "k€y"/42'
 VARIABLES = """

@@ -1,23 +1,9 @@
-"""A domain and leases as plain values."""
-
-from dataclasses import dataclass
+"""Leases that most plans are drawn over."""
 
 import pytest
+from plan.domains import leased
 from tickproof.exchange import symbols
 from tickproof.exchange.client import LeasedSymbol
-
-
-@dataclass(frozen=True)
-class Domain:
-    price_scale: int = 18
-    quantity_scale: int = 18
-    integer_digits: int = 18
-    max_per_second: int = 50_000
-    event_time_unit: str = "us"
-
-
-def leased(*names: str, next_id: int = 1) -> list[LeasedSymbol]:
-    return [LeasedSymbol(name, next_id + 1000 * n) for n, name in enumerate(names)]
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import Domain, leased
 from hypothesis import given
 from hypothesis import strategies as st
+from plan.domains import Domain, leased
 from tickproof.exchange import frames
 from tickproof.exchange.frames import TimeUnit, TradeRow
 from tickproof.exchange.plan import draw

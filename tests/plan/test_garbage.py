@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import Domain, leased
+from plan.domains import Domain, leased
 from tickproof.exchange import garbage
 from tickproof.exchange.actions import Garbage, HalfFrame, Oversize, ProtocolError
 from tickproof.exchange.frames import trade_frame

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import Domain, leased
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages.approved import approve
+from plan.domains import Domain, leased
 from tickproof.exchange import plan, symbols
 from tickproof.exchange.actions import Drop, Skip, Swap
 from tickproof.exchange.client import LeasedSymbol
