@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import socket
 
 from tickerplant.broker.cache import BrokerCache
 from tickerplant.broker.errors import BrokerError
 from tickerplant.broker.jars import read_lock
 from tickerplant.broker.jvm import BROKER, aot_cache, chosen_profile, command
 from tickerplant.broker.prepare import is_prepared
-from tickerplant.broker.properties import BrokerSettings, properties
+from tickerplant.broker.properties import LOOPBACK, BrokerSettings, properties
 from tickerplant.service.settings import Environment
 
 
@@ -25,6 +26,11 @@ def become_broker(environment: Environment) -> None:
             f"Kafka in {cache.folder} is incomplete or damaged: "
             "run `python -m tickerplant.broker prepare` first."
         )
+    for name, host, port in (
+        ("KAFKA_PORT", settings.host, settings.port),
+        ("KAFKA_CONTROLLER_PORT", LOOPBACK, settings.controller_port),
+    ):
+        _refuse_taken(name, host, port)
     data = settings.data / "data"
     # meta.properties is copied last: a directory that has it is a whole one.
     if not (data / "meta.properties").exists():
@@ -41,3 +47,13 @@ def become_broker(environment: Environment) -> None:
     ]
     argv = command(cache, profile, BROKER, [str(config)], extra)
     os.execv(argv[0], argv)  # noqa: S606 - no shell is wanted
+
+
+def _refuse_taken(name: str, host: str, port: int) -> None:
+    with socket.socket() as probe:
+        # As Java does: what a broker before us left behind does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BrokerError(f"{name} {port} on {host} cannot be listened on: {error.strerror}.") from error

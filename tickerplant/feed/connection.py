@@ -215,10 +215,12 @@ class Line:
         self._counts = counts
         self._log = log
         self._open: dict[Connection, asyncio.Task[None]] = {}
+        self._paused = False
         self.trouble: str | None = "not connected yet"
 
     def pause(self, paused: bool) -> None:  # noqa: FBT001 - it is what it is called with
-        """Stop reading, or go on."""
+        """Stop reading, or go on; holds for connections yet to come as well."""
+        self._paused = paused
         for connection in tuple(self._open):
             connection.pause(paused)
 
@@ -313,6 +315,8 @@ class Line:
         self._counts.connections += 1
         self._counts.connected += 1
         self._open[connection] = asyncio.create_task(connection.until_over())
+        if self._paused:
+            connection.pause(paused=True)
         await self._subscribe_rest(connection)
         return connection
 

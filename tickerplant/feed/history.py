@@ -5,11 +5,13 @@ Calls block, so they run in threads of their own, each with one connection that 
 
 import asyncio
 import http.client
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
@@ -68,6 +70,8 @@ class History:
         self._log = log
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="history")
         self._mine = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
+        self._closed = False
         self._rows = msgspec.json.Decoder(list[_Row]).decode
         self._tickers = msgspec.json.Decoder(list[_Ticker]).decode
         self._free_at = 0.0
@@ -102,8 +106,15 @@ class History:
             raise HistoryError(f"ticker/24hr answered something else: {error}") from error
 
     def close(self) -> None:
-        """Start no more calls; those under way end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Start no more calls, and break off those under way."""
+        self._closed = True
+        for connection in self._connections:
+            if connection.sock is not None:
+                with suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+        self._pool.shutdown(cancel_futures=True)
+        for connection in self._connections:
+            connection.close()
 
     def _trade(self, symbol: str, row: _Row, now_us: int) -> Trade | None:
         at = row.time * self._unit
@@ -132,9 +143,8 @@ class History:
                 body = answer.read()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                self._mine.connection = None
                 # A kept connection may have been closed meanwhile; that says nothing about the venue.
-                if fresh or attempt == 2:
+                if fresh or attempt == 2 or self._closed:
                     self._counts["unreachable"] += 1
                     raise HistoryError(f"{self._host}:{self._port}: {error}") from error
             else:
@@ -144,7 +154,8 @@ class History:
     def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
         kept = getattr(self._mine, "connection", None)
         if isinstance(kept, http.client.HTTPConnection):
-            return kept, False
+            # It opens itself again when it has been closed.
+            return kept, kept.sock is None
         new: http.client.HTTPConnection
         if self._secure:
             new = http.client.HTTPSConnection(
@@ -153,6 +164,7 @@ class History:
         else:
             new = http.client.HTTPConnection(self._host, self._port, timeout=ANSWER_WITHIN)
         self._mine.connection = new
+        self._connections.append(new)
         return new, True
 
     def _checked(self, answer: http.client.HTTPResponse, body: bytes) -> bytes:

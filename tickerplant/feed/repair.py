@@ -28,6 +28,9 @@ class VenueHistory(Protocol):
     async def extent(self, symbols: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return the first and last trade id of each symbol."""
 
+    def close(self) -> None:
+        """Break off what is under way."""
+
 
 class Reports(Protocol):
     """Where a gap that stays open is told."""

@@ -275,6 +275,7 @@ class _Life:
             task.cancel()
         ends = await asyncio.gather(*running, return_exceptions=True)
         await repairer.close()
+        parts.history.close()
         for end in ends:
             if isinstance(end, Exception):
                 raise end

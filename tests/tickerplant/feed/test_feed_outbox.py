@@ -1,0 +1,143 @@
+"""The way into Kafka while there is no Kafka: nothing may be lost, and the venue must feel it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tickerplant.feed.counts import Counts
+from tickerplant.feed.kafka import DeadLetters, GapReporter, Outbox, Publisher
+from tickerplant.feed.trade import Trade
+from tickerplant.service import Log
+
+NOWHERE = "127.0.0.1:1"
+US = 1_700_000_000_000_000
+TRADE = Trade("BTCUSDT", 7, "1.50", "2", US, US, "buy", "live", US)
+
+
+@pytest.fixture
+def pressure() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def outbox(pressure: list[bool]) -> Outbox:
+    return Outbox(NOWHERE, Counts(), Log("feed", stream=io.StringIO()), pressure.append, queue=3)
+
+
+def test_a_full_queue_keeps_everything_in_order_and_asks_for_a_pause(
+    outbox: Outbox, pressure: list[bool]
+) -> None:
+    for number in range(10):
+        outbox.send("topic", b"key", str(number).encode())
+    assert pressure == [True]
+    assert outbox.congested
+    outbox.work()
+    assert [message.value for message in outbox._waiting] == [str(number).encode() for number in range(3, 10)]
+    assert (outbox.handed_over, outbox.delivered) == (3, 0)
+    assert outbox.flush(0) == 10
+
+
+def test_when_there_is_room_again_reading_goes_on(outbox: Outbox, pressure: list[bool]) -> None:
+    for number in range(5):
+        outbox.send("topic", None, str(number).encode())
+    produced: list[bytes] = []
+    outbox._produce = lambda topic, value, key, **_: produced.append(value)
+    outbox.work()
+    assert produced == [b"3", b"4"]
+    assert pressure == [True, False]
+    outbox.send("topic", None, b"5")
+    assert produced[-1] == b"5"
+
+
+class Kept:
+    """An outbox that only remembers."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]] = []
+
+    def send(
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]] | None = None
+    ) -> None:
+        self.sent.append((topic, key, value, headers or []))
+
+
+def schema(name: str) -> Draft202012Validator:
+    from pathlib import Path  # noqa: PLC0415 - only here
+
+    folder = Path(__file__).resolve().parents[3] / "tickerplant" / "schemas"
+    return Draft202012Validator(json.loads((folder / f"{name}.schema.json").read_text()))
+
+
+def test_a_trade_is_keyed_by_symbol_and_looks_as_published() -> None:
+    kept, counts = Kept(), Counts()
+    Publisher(kept, "market.trades", ["BTCUSDT"], counts).publish(TRADE)  # type: ignore[arg-type]
+    ((topic, key, value, _),) = kept.sent
+    assert (topic, key) == ("market.trades", b"BTCUSDT")
+    assert value == (
+        b'{"symbol":"BTCUSDT","trade_id":7,"price":"1.50","quantity":"2","event_time_us":1700000000000000,'
+        b'"venue_time_us":1700000000000000,"side":"buy","source":"live","ingest_time_us":1700000000000000}'
+    )
+    schema("trade").validate(json.loads(value))
+    assert counts.trades == {"live": 1}
+
+
+def test_a_dead_letter_keeps_the_bytes_and_tells_why_and_where() -> None:
+    kept, counts = Kept(), Counts()
+    letters = DeadLetters(kept, "market.dead-letters", counts)  # type: ignore[arg-type]
+    letters.put(b"\xff{", reason="not-json", position="connection:1/frame:2", received_us=US)
+    ((_, _, value, headers),) = kept.sent
+    assert value == b"\xff{"
+    schema("dead-letter").validate({name: text.decode() for name, text in headers})
+    assert counts.dead_letters == {"not-json": 1}
+
+
+def test_a_gap_is_told_by_topic_metric_and_log() -> None:
+    kept, counts, stream = Kept(), Counts(), io.StringIO()
+    reporter = GapReporter(kept, "market.gaps", counts, Log("feed", stream=stream))  # type: ignore[arg-type]
+    reporter.report("BTCUSDT", 5, 9, detected_us=US, reason="not-in-history")
+    record = json.loads(kept.sent[0][2])
+    schema("gap").validate(record)
+    assert (record["first_id"], record["last_id"]) == (5, 9)
+    assert (counts.unrepaired, counts.missing) == ({"BTCUSDT": 1}, 5)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["first_id"], line["last_id"]) == ("gap_unrepaired", 5, 9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            {"FEED_SYMBOLS": "btcusdt"},
+            "FEED_SYMBOLS names 'btcusdt', but a symbol has capital letters and digits only.",
+        ),
+        (
+            {"EXCHANGE_WS_URL": "http://x"},
+            "EXCHANGE_WS_URL is 'http://x', but must begin with ws:// or wss://.",
+        ),
+        ({"EXCHANGE_CA_FILE": "/no/such"}, "EXCHANGE_CA_FILE is '/no/such', but there is no such file."),
+        ({"KAFKA_BOOTSTRAP": ""}, "KAFKA_BOOTSTRAP is not set, and there is no default for it."),
+    ],
+)
+def test_a_wrong_setting_ends_the_feed_with_one_sentence(wrong: dict[str, str], sentence: str) -> None:
+    right = {
+        "KAFKA_BOOTSTRAP": NOWHERE,
+        "EXCHANGE_WS_URL": "ws://127.0.0.1:1",
+        "EXCHANGE_REST_URL": "http://127.0.0.1:1",
+        "FEED_SYMBOLS": "BTCUSDT",
+        "HTTP_PORT": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tickerplant.feed"],
+        env={**os.environ, **right, **wrong},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["reason"] == sentence
+    assert done.stderr == ""

@@ -1,0 +1,238 @@
+import asyncio
+import io
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+
+from tickerplant.feed.counts import Counts
+from tickerplant.feed.coverage import Coverage
+from tickerplant.feed.history import PAGE, HistoryError
+from tickerplant.feed.repair import Repairer
+from tickerplant.feed.trade import Trade
+from tickerplant.service import Log
+
+US = 1_700_000_000_000_000
+
+
+def trade(symbol: str, trade_id: int) -> Trade:
+    return Trade(symbol, trade_id, "1", "1", US, US, "buy", "rest", US)
+
+
+class Venue:
+    """Knows some ids of each symbol; can be out of reach for some calls."""
+
+    def __init__(self, **ids: Sequence[int]) -> None:
+        self.ids = {symbol: sorted(each) for symbol, each in ids.items()}
+        self.asked: list[tuple[str, int, int]] = []
+        self.extents = 0
+        self.failures = 0
+
+    async def trades(self, symbol: str, first: int, limit: int) -> list[Trade]:
+        self.asked.append((symbol, first, limit))
+        if self.failures:
+            self.failures -= 1
+            raise HistoryError("out of reach")
+        await asyncio.sleep(0)
+        return [trade(symbol, number) for number in self.ids.get(symbol, []) if number >= first][:limit]
+
+    async def extent(self, symbols: Sequence[str]) -> dict[str, tuple[int, int]]:
+        self.extents += 1
+        if self.failures:
+            self.failures -= 1
+            raise HistoryError("out of reach")
+        known = {symbol: self.ids.get(symbol) for symbol in symbols}
+        return {symbol: (ids[0], ids[-1]) if ids else (-1, -1) for symbol, ids in known.items()}
+
+    def close(self) -> None:
+        pass
+
+
+class Scene:
+    """A repairer with its surroundings, all in memory."""
+
+    def __init__(self, venue: Venue, *, patience: float = 0.0, reach_patience: float = 0.0) -> None:
+        self.venue = venue
+        self.coverage = {symbol: Coverage() for symbol in ("A", "B")}
+        self.published: list[int] = []
+        self.reported: list[tuple[str, int, int, str]] = []
+        self.counts = Counts()
+        self.repairer = Repairer(
+            venue,
+            self.coverage,
+            self.publish,
+            room=self.room,
+            reports=self,
+            counts=self.counts,
+            log=Log("feed", stream=io.StringIO()),
+            grace=0,
+            patience=patience,
+            reach_patience=reach_patience,
+        )
+
+    def publish(self, each: Trade) -> None:
+        self.published.append(each.trade_id)
+
+    async def room(self) -> None:
+        await asyncio.sleep(0)
+
+    def report(self, symbol: str, first: int, last: int, *, detected_us: int, reason: str) -> None:
+        assert detected_us > US
+        self.reported.append((symbol, first, last, reason))
+
+    def live(self, symbol: str, *ids: int) -> None:
+        for number in ids:
+            if self.coverage[symbol].see(number, asyncio.get_running_loop().time()):
+                self.repairer.wake(symbol)
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(5):
+            while self.repairer._tasks:
+                await asyncio.gather(*self.repairer._tasks.values())
+
+
+Play = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture
+def play() -> Play:
+    return asyncio.run
+
+
+def test_a_gap_is_filled_once_and_with_nothing_else(play: Play) -> None:
+    async def story() -> None:
+        scene = Scene(Venue(A=range(1, 100)))
+        scene.live("A", 10, 20, 21)
+        await scene.settled()
+        assert scene.published == list(range(11, 20))
+        assert scene.coverage["A"].holes == []
+        assert scene.venue.asked == [("A", 11, 9)]
+        assert scene.reported == []
+
+    play(story())
+
+
+def test_long_gaps_are_read_page_by_page(play: Play) -> None:
+    async def story() -> None:
+        scene = Scene(Venue(A=range(1, 3000)))
+        scene.live("A", 1, 2502)
+        await scene.settled()
+        assert scene.published == list(range(2, 2502))
+        assert [(first, limit) for _, first, limit in scene.venue.asked] == [
+            (2, PAGE),
+            (1002, PAGE),
+            (2002, 500),
+        ]
+
+    play(story())
+
+
+def test_what_came_by_itself_meanwhile_is_not_published_again(play: Play) -> None:
+    async def story() -> None:
+        scene = Scene(Venue(A=range(1, 100)))
+        scene.live("A", 1, 5, 3)
+        await scene.settled()
+        assert scene.published == [2, 4]
+
+    play(story())
+
+
+def test_swapped_frames_cost_no_request(play: Play) -> None:
+    async def story() -> None:
+        scene = Scene(Venue(A=range(1, 100)))
+        scene.live("A", 1, 3, 2)
+        await scene.settled()
+        assert scene.venue.asked == []
+
+    play(story())
+
+
+def test_what_the_venue_does_not_know_is_reported_with_its_exact_ids(play: Play) -> None:
+    async def story() -> None:
+        scene = Scene(Venue(A=[1, 2, 5, 6, 10]))
+        scene.live("A", 1, 10)
+        await scene.settled()
+        assert scene.published == [2, 5, 6]
+        assert scene.reported == [("A", 3, 4, "not-in-history"), ("A", 7, 9, "not-in-history")]
+        assert scene.coverage["A"].holes == []
+
+    play(story())
+
+
+def test_a_history_that_lags_is_asked_again(play: Play) -> None:
+    async def story() -> None:
+        venue = Venue(A=[1])
+        scene = Scene(venue, patience=5)
+        scene.live("A", 1, 4)
+        asyncio.get_running_loop().call_later(0.05, venue.ids["A"].extend, [2, 3])
+        await scene.settled()
+        assert scene.published == [2, 3]
+        assert scene.reported == []
+
+    play(story())
+
+
+def test_a_history_out_of_reach_is_given_more_time(play: Play) -> None:
+    async def story() -> None:
+        venue = Venue(A=range(1, 10))
+        venue.failures = 2
+        scene = Scene(venue, patience=0, reach_patience=5)
+        scene.live("A", 1, 4)
+        await scene.settled()
+        assert scene.published == [2, 3]
+
+    play(story())
+
+
+def test_a_history_that_stays_out_of_reach_is_reported_as_such(play: Play) -> None:
+    async def story() -> None:
+        venue = Venue()
+        venue.failures = 10**6
+        scene = Scene(venue)
+        scene.live("A", 1, 4)
+        await scene.settled()
+        assert scene.reported == [("A", 2, 3, "history-unreachable")]
+
+    play(story())
+
+
+class TestAfterAReconnect:
+    @pytest.fixture(autouse=True)
+    def no_delay(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tickerplant.feed.repair.SECOND_LOOK_AFTER", 0.0)
+
+    def test_the_tail_is_fetched_where_nothing_newer_came(self, play: Play) -> None:
+        async def story() -> None:
+            scene = Scene(Venue(A=range(1, 8), B=range(1, 3)))
+            scene.live("A", 3)
+            scene.live("B", 2)
+            await scene.repairer.check_tails(["A", "B"])
+            await scene.settled()
+            assert scene.published == [4, 5, 6, 7]
+            assert scene.venue.extents == 2
+
+        play(story())
+
+    def test_a_symbol_that_was_empty_gets_all_its_trades(self, play: Play) -> None:
+        async def story() -> None:
+            venue = Venue()
+            scene = Scene(venue)
+            await scene.repairer.check_tails(["A"])
+            venue.ids["A"] = [100, 101]
+            await scene.repairer.check_tails(["A"])
+            await scene.settled()
+            assert scene.published == [100, 101]
+
+        play(story())
+
+    def test_the_question_is_repeated_until_it_is_answered(self, play: Play) -> None:
+        async def story() -> None:
+            venue = Venue(A=range(1, 8))
+            venue.failures = 2
+            scene = Scene(venue)
+            scene.live("A", 6)
+            await scene.repairer.check_tails(["A"])
+            await scene.settled()
+            assert scene.published == [7]
+
+        play(story())
