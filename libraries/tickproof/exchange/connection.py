@@ -239,6 +239,7 @@ class Connection:
             f"Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n"
         )
         self.outlet.send(head.encode())
+        self.outlet.subscribe()
         self.session = decided
         self.is_websocket = True
         rest = bytes(self._requests.buffer)

@@ -73,7 +73,6 @@ class Outlet:
         tls: Tls | None,
         on_wait: Callable[[], None],
         on_end: Callable[[str], None],
-        room: int = BACKLOG_BYTES,
     ) -> None:
         """Hold a connected, non-blocking socket.
 
@@ -82,7 +81,6 @@ class Outlet:
             tls: its encryption, if it has one.
             on_wait: called from any thread when bytes have begun to wait: `drain` them when it is writable.
             on_end: called from any thread, with the reason, when nothing can be sent any more.
-            room: how many bytes may wait.
         """
         self.waiting = 0
         self.handed = 0
@@ -92,7 +90,7 @@ class Outlet:
         self._tls = tls
         self._on_wait = on_wait
         self._on_end = on_end
-        self._room = room
+        self._room: int | None = None
         self._queue: deque[tuple[Buffer, Parcel | None]] = deque()
         self._lock = threading.Lock()
 
@@ -141,6 +139,10 @@ class Outlet:
         self._tell(began=False, trouble=trouble)
         return empty
 
+    def subscribe(self) -> None:
+        """From now on a subscriber reads: one that leaves too much is cut off. An answer over HTTP may be any size."""
+        self._room = BACKLOG_BYTES
+
     def wait_for_room(self, most: int, seconds: float) -> bool:
         """Send what waits, as fast as the subscriber reads, until at most `most` bytes are left.
 
@@ -173,7 +175,7 @@ class Outlet:
         self.waiting += len(data)
         self.handed += len(data)
         trouble = self._flush() if began else None
-        if trouble is None and self.waiting > self._room:
+        if trouble is None and self._room is not None and self.waiting > self._room:
             trouble = f"it left {self.waiting} bytes unread"
             self._stop()
         return began and bool(self._queue), trouble
