@@ -190,10 +190,8 @@ class Session:
         return self._own_stack
 
     def visit(self, other: Stack | None) -> None:
-        """Use another stack than the run's own for a while; None ends the visit."""
+        """Use another stack than the run's own for a while; None ends the visit. Whoever started it ends it."""
         self.close_scenes()
-        if self._visited is not None:
-            self._visited.down()
         self._visited = other
 
     @property

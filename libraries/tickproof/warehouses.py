@@ -1,23 +1,63 @@
 """Keywords for platforms of another age: one with nothing in it, one with a million old rows."""
 
+from contextlib import ExitStack
+
 from robot.api import logger
 from robot.api.deco import keyword, library
 
-from tickproof import session
+from tickproof import aged, report, session
+from tickproof.ledger.schemas import SEEN
 from tickproof.stack import Stack
+from tickproof.verdicts import Void, judge
 
 
 @library(scope="GLOBAL")
 class Warehouses:
     """Visits a platform of its own beside the run's usual one; what runs on the usual one is not touched."""
 
+    def __init__(self) -> None:
+        self._visit = ExitStack()
+        self._past: aged.Past | None = None
+
     @keyword
     def start_empty_platform(self) -> None:
         """Start a second, fresh stack of the target and use it until `Return To Usual Platform`."""
         run = session.current()
-        run.visit(Stack.up(run.target, progress=logger.console))
+        stack = Stack.up(run.target, progress=logger.console)
+        self._visit.callback(stack.down)
+        run.visit(stack)
+
+    @keyword
+    def start_platform_with_old_rows(self) -> None:
+        """Start a stack over a million old rows and use it until `Return To Usual Platform`.
+
+        The platform's own writer makes them the first time, in about two minutes; then they stay in the cache.
+        """
+        run = session.current()
+        stack, self._past = self._visit.enter_context(aged.platform(run.target, logger.console))
+        run.visit(stack)
+
+    @keyword
+    def old_rows_should_be_untouched(self) -> None:
+        """Judge each of the old rows in the lake, field by field, as if it had been sent just now."""
+        run = session.current()
+        lake = run.target.hops.lake
+        if self._past is None or lake is None:
+            raise Void("no platform with old rows is visited; use `Start Platform With Old Rows`.")
+        seen = run.lake.read(self._past.symbols)
+        verdict = judge(
+            self._past.sent,
+            seen if seen.num_rows else SEEN.empty_table(),
+            hop="lake",
+            guarantee=lake.guarantee,
+            event_time_unit=run.target.domain.event_time_unit,
+        )
+        report.verdict_table([verdict])
+        verdict.fail_if_any()
 
     @keyword
     def return_to_usual_platform(self) -> None:
         """End the platform that is visited, with all its data, and use the run's own again."""
         session.current().visit(None)
+        self._past = None
+        self._visit.close()

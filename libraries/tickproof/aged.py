@@ -1,0 +1,145 @@
+"""A platform with a past: a million rows, written once by the platform's own writer and kept in the cache.
+
+An Iceberg table names its files by absolute paths, so the warehouse always lives at the same place in the cache. A
+visit works on hard links to files that never change, and on copies of those that do (the catalog, Kafka's log).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tickproof.exchange import plan, symbols
+from tickproof.exchange.client import ExchangeClient
+from tickproof.probes.lake import LakeProbe
+from tickproof.stack import Stack
+from tickproof.stack.folders import cache_folder, only_one
+from tickproof.target import Target
+from tickproof.waiting import patiently
+
+ROWS = 1_000_000
+OLD_SYMBOLS = 100
+SEED = 20_260_101
+STORED_WITHIN = timedelta(minutes=3)
+IMMUTABLE = {".parquet", ".avro"}
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a platform with a past holds.
+
+    Attributes:
+        sent: The ledger of all that was sent then (schema SENT).
+        symbols: The symbols that were traded then; the simulated exchange does not know it any more.
+    """
+
+    sent: pa.Table
+    symbols: tuple[str, ...]
+
+
+@contextmanager
+def platform(target: Target, progress: Progress) -> Iterator[tuple[Stack, Past]]:
+    """Start a stack over a million old rows; make them first where the cache has none.
+
+    Args:
+        target: A target whose stack takes CATALOG_URI and WAREHOUSE.
+        progress: Called with a line for each step.
+    """
+    home = cache_folder() / f"past-{target.name}-{_fingerprint(target)}"
+    home.mkdir(parents=True, exist_ok=True)
+    with only_one(home / "lock"):
+        live, kept = home / "live", home / "kept"
+        if not (kept / "done.json").exists():
+            _make(target, live, kept, progress)
+        _refresh(kept / "lake", live)
+        stack = Stack.up(target, progress=progress, environment=_places(live), seed=kept / "state")
+        try:
+            names = tuple(json.loads((kept / "done.json").read_text())["symbols"])
+            yield stack, Past(pq.read_table(kept / "sent.parquet"), names)
+        finally:
+            stack.down()
+
+
+def _fingerprint(target: Target) -> str:
+    """A warehouse of another writer or another shape is not this one's past."""
+    lake = target.hops.lake
+    shape = target.published(lake.published_shape).read_bytes() if lake and lake.published_shape else b""
+    return hashlib.sha256(shape).hexdigest()[:8]
+
+
+def _places(live: Path) -> dict[str, str]:
+    return {"CATALOG_URI": f"sqlite:///{live}/catalog.db", "WAREHOUSE": f"file://{live}/warehouse"}
+
+
+def _make(target: Target, live: Path, kept: Path, progress: Progress) -> None:
+    progress(f"Writing {ROWS:,} old rows, once; they stay in {kept.parent}")
+    for folder in (live, kept):
+        shutil.rmtree(folder, ignore_errors=True)
+    live.mkdir(parents=True)
+    stack = Stack.up(target, progress=progress, environment=_places(live))
+    try:
+        names = list(symbols.catalogue())[-OLD_SYMBOLS:]
+        sent = _send(target, stack, names, progress)
+        probe = LakeProbe(target, stack.variables)
+        wanted = sent.num_rows
+        patiently(
+            probe.count,
+            until=lambda rows: rows >= wanted,
+            within=STORED_WITHIN,
+            every=timedelta(seconds=1),
+            what=f"{wanted:,} old rows should be in the lake",
+            describe=lambda rows: f"{rows:,} rows",
+            progress=float,
+            stalled_after=timedelta(seconds=20),
+        )
+        for service in ("feed", "writer", "api", "kafka"):
+            stack.stop(service)
+        shutil.copytree(live, kept / "lake")
+        state = kept / "state"
+        shutil.copytree(stack.folder / "data" / "kafka", state / "kafka")
+        shutil.copytree(stack.folder / "data" / "feed", state / "feed")
+        pq.write_table(sent, kept / "sent.parquet", compression="zstd")
+        (kept / "done.json").write_text(json.dumps({"rows": wanted, "symbols": names}))
+    finally:
+        stack.down()
+
+
+def _send(target: Target, stack: Stack, names: list[str], progress: Progress) -> pa.Table:
+    assert stack.exchange_control_url is not None
+    exchange = ExchangeClient(stack.exchange_control_url)
+    lease = exchange.lease(len(names), only=names)
+    exchange.wait_subscribed(names, timedelta(seconds=20))
+    drawn = plan.draw(
+        target.domain,
+        lease.symbols,
+        trades=ROWS - len(names),
+        per_second=target.domain.max_per_second,
+        seed=SEED,
+    )
+    play = exchange.play(drawn)
+    progress(f"Sending {drawn.table.num_rows:,} trades at {target.domain.max_per_second:,} a second")
+    play.wait(timedelta(seconds=4 * ROWS / target.domain.max_per_second))
+    return play.ledger()
+
+
+def _refresh(kept: Path, live: Path) -> None:
+    """Lay the old warehouse out anew: links to what never changes, copies of the rest."""
+    shutil.rmtree(live, ignore_errors=True)
+
+    def lay(source: str, place: str) -> None:
+        if Path(source).suffix in IMMUTABLE:
+            os.link(source, place)
+        else:
+            shutil.copy2(source, place)
+
+    shutil.copytree(kept, live, copy_function=lay)
