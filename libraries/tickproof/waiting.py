@@ -28,6 +28,8 @@ class RealPace:
 class WaitError(AssertionError):
     """What was waited for did not come; the message says what was seen last and how it moved."""
 
+    ROBOT_SUPPRESS_NAME = True  # Robot shows the message alone
+
 
 def patiently(
     observe: Callable[[], T],

@@ -72,4 +72,5 @@ In The Setup
     )
     assert ended.code == 2
     assert {test.message for test in ended.tests.values()} == {"VOID: nothing was sent."}
+    assert "Void: " not in ended.text("output.xml")
     assert "Verdicts: 0 given (0 passed, 0 failed), 2 void, 0 skipped" in ended.stdout

@@ -22,6 +22,8 @@ PATIENCE_S = 30
 class ExchangeError(AssertionError):
     """The exchange refused a request or could not be reached; the message is the sentence to show."""
 
+    ROBOT_SUPPRESS_NAME = True  # Robot shows the message alone
+
 
 @dataclass(frozen=True, slots=True)
 class LeasedSymbol:

@@ -19,6 +19,8 @@ _PATTERNS = {
 class TargetError(ValueError):
     """A target cannot be found, read or used; the message is made of whole sentences."""
 
+    ROBOT_SUPPRESS_NAME = True  # Robot shows the message alone
+
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return a hint that names the closest allowed word, or nothing when none is close.

@@ -10,6 +10,8 @@ SENT_ONLY = "sent"
 class Void(AssertionError):  # noqa: N818 - it is a verdict, not an error of the program
     """A verdict that cannot be given. Red like a failure, but it blames nobody."""
 
+    ROBOT_SUPPRESS_NAME = True  # Robot shows the message alone
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason if reason.startswith("VOID: ") else f"VOID: {reason}")
 
