@@ -287,7 +287,7 @@ class Pacer:
             os.sched_setscheduler(0, policy, os.sched_param(REAL_TIME_PRIORITY))
         except OSError:
             return  # not permitted here: an ordinary thread is later, and its lateness is in the ledger
-        self._real_time = True
+        self._real_time = self._play.real_time = True
 
     def _watch(self, behind_ns: int) -> None:
         """Give real time back after being behind all the time for a while: others have to run, too."""

@@ -41,6 +41,7 @@ class Play:
         ended_ns: when it was over.
         reason: why it failed, or what is odd about its end.
         late_p99_ns: how late the latest 1 % of the frames were handed over, our own delay; known at the end.
+        real_time: whether the system gave it real-time scheduling.
     """
 
     def __init__(self, play_id: str, script: Script) -> None:
@@ -61,6 +62,7 @@ class Play:
         self.ended_ns: int | None = None
         self.reason: str | None = None
         self.late_p99_ns: int | None = None
+        self.real_time = False
 
     def begin(self, at_ns: int) -> None:
         """Say when offset 0 is."""
@@ -97,6 +99,7 @@ class Play:
             "started_ns": self.started_ns,
             "ended_ns": self.ended_ns,
             "late_p99_ns": self.late_p99_ns,
+            "real_time": self.real_time,
             "reason": self.reason,
         }
 

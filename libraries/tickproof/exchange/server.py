@@ -29,6 +29,9 @@ FAREWELL_S = 0.3
 GIL_SWITCH_S = 0.0002
 """How long another thread may keep the pacing thread from running."""
 
+NICE = -15
+"""What the loop holds, the pacing thread may wait for: where the system permits it, it is not interrupted."""
+
 
 class PortError(Exception):
     """A port cannot be had; the message is one sentence."""
@@ -125,6 +128,8 @@ async def serve(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
     if watch_stdin:
         loop.add_reader(sys.stdin, lambda: end.set() if not os.read(sys.stdin.fileno(), 4096) else None)
     sys.setswitchinterval(GIL_SWITCH_S)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
     gc.collect()
     gc.freeze()
     addresses = {
