@@ -142,9 +142,13 @@ class ExchangeClient:
     def _call(self, method: str, path: str, **content: Any) -> requests.Response:  # noqa: ANN401 - passed on as is
         try:
             answer = self._session.request(method, self.control_url + path, timeout=PATIENCE_S, **content)
+        except requests.Timeout:
+            raise ExchangeError(
+                f"the simulated exchange did not answer {method} {path} within {PATIENCE_S} s."
+            ) from None
         except requests.RequestException as error:
             raise ExchangeError(
-                f"the simulated exchange does not answer at {self.control_url} ({type(error).__name__});"
+                f"the simulated exchange does not answer at {self.control_url};"
                 " `tickproof status` tells whether its process runs."
             ) from error
         if not answer.ok:
