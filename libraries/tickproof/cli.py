@@ -33,6 +33,7 @@ err = Console(stderr=True, highlight=False)
 
 TargetOption = Annotated[str, typer.Option("--target", "-t", help="Name or path of a target file.")]
 _FOLLOW_EVERY = 0.2
+_HEALTHY_WITHIN = 30.0
 _COLOURS = {"healthy": "green", "running": "green", "unhealthy": "red", "exited": "red"}
 _LEVELS = {"ok": "green", "note": "yellow", "bad": "red"}
 
@@ -74,6 +75,24 @@ def down(
         out.print(sentence)
     nothing = f"No kept stack of {', '.join(names) or 'any target'} runs."
     out.print(f"Ended: {', '.join(ended)}." if ended else nothing)
+
+
+@app.command()
+def restart(
+    service: Annotated[str, typer.Argument(help="Name of the service.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="Behind `--`: another command to start it with; left out: its own."),
+    ] = None,
+    target: TargetOption = "embedded",
+) -> None:
+    """Restart a service of the kept stack and wait until it is healthy; with another command until the next restart."""
+    stack = Stack.find(_name(target))
+    if stack is None:
+        raise StackInputError(f"No kept stack of {_name(target)} runs; start one with `tickproof up`.")
+    stack.restart(service, command=command or None)
+    stack.wait_healthy([service], within=_HEALTHY_WITHIN)
+    _show(stack)
 
 
 @app.command()
