@@ -1,0 +1,41 @@
+"""Run a service with a seeded defect: python -m tickerplant.defects <service> <id>, or --list."""
+
+import argparse
+import os
+import sys
+
+from tickerplant.defects.catalog import every, find
+from tickerplant.defects.model import SERVICES, Reached
+from tickerplant.defects.services import assemble
+from tickerplant.service import Environment, Log, Stop, main
+
+
+def _list() -> None:
+    defects = list(every())
+    for defect in defects:
+        print(f"{defect.id:<46} {defect.family:<14} {defect.incident}")
+    families = len({defect.family for defect in defects})
+    print(f"{len(defects)} defects of {families} families.")
+
+
+def _run(service: str, identity: str) -> int:
+    def body(environment: Environment, log: Log, stop: Stop) -> None:
+        defect = find(service, identity)
+        run = assemble(defect, environment, log, stop, Reached.of(os.environ, defect.id))
+        log.warning("defective", defect=defect.id, part=defect.part)
+        run()
+
+    return main(service, body)
+
+
+parser = argparse.ArgumentParser(prog="python -m tickerplant.defects", description=__doc__)
+parser.add_argument("service", nargs="?", help=", ".join(SERVICES))
+parser.add_argument("id", nargs="?", help="the defect")
+parser.add_argument("--list", action="store_true", help="name all defects")
+asked = parser.parse_args()
+if asked.list:
+    _list()
+elif asked.id is None:
+    parser.error("name a service and a defect, or ask for the --list")
+else:
+    sys.exit(_run(asked.service, asked.id))

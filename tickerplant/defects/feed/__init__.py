@@ -1,0 +1,1 @@
+"""Defects of the feed, a module each."""
