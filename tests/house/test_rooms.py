@@ -72,7 +72,9 @@ def test_every_test_names_a_defect_that_kills_it() -> None:
 
 
 def test_no_suite_sleeps_or_skips() -> None:
-    words = re.compile(r"^\s+(Sleep|Skip|Skip If|Run Keyword And Ignore Error)\b|robot:skip|robot:exclude", re.M)
+    words = re.compile(
+        r"^\s+(Sleep|Skip|Skip If|Run Keyword And Ignore Error)\b|robot:skip|robot:exclude", re.MULTILINE
+    )
     for path in [*ROOT.glob("suites/**/*.robot"), *ROOT.glob("resources/*.resource")]:
         assert words.search(path.read_text()) is None, path
 
