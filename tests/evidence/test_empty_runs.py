@@ -30,7 +30,7 @@ def test_all_skipped(run_robot: RunRobot) -> None:
     )
     assert ended.tests["First"].status == "SKIP"
     assert "2 tests, 0 passed, 1 failed, 1 skipped" in ended.stdout
-    assert "Verdicts: 0 given (0 passed, 0 failed), 0 void, 2 skipped" in ended.stdout
+    assert "Verdicts: 0 given (0 passed, 0 failed), 0 void, 0 broken off, 2 skipped" in ended.stdout
 
 
 def test_all_skipped_and_the_last_suite_does_not_know_the_kit(run_robot: RunRobot) -> None:
@@ -56,7 +56,7 @@ def test_a_dry_run_judges_nothing_and_may(run_robot: RunRobot) -> None:
 def test_one_verdict_is_enough(run_robot: RunRobot, options: list[str]) -> None:
     ended = run_robot(SKIPPED + JUDGED.replace("*** Test Cases ***", ""), "--skip", "needs-k2", *options)
     assert ended.code == 0
-    assert "Verdicts: 1 given (1 passed, 0 failed), 0 void, 2 skipped" in ended.stdout
+    assert "Verdicts: 1 given (1 passed, 0 failed), 0 void, 0 broken off, 2 skipped" in ended.stdout
 
 
 def test_void_is_red_and_counted_as_void(run_robot: RunRobot) -> None:
@@ -73,4 +73,12 @@ In The Setup
     assert ended.code == 2
     assert {test.message for test in ended.tests.values()} == {"VOID: nothing was sent."}
     assert "Void: " not in ended.text("output.xml")
-    assert "Verdicts: 0 given (0 passed, 0 failed), 2 void, 0 skipped" in ended.stdout
+    assert "Verdicts: 0 given (0 passed, 0 failed), 2 void, 0 broken off, 0 skipped" in ended.stdout
+
+
+def test_a_test_that_broke_off_gave_no_verdict(run_robot: RunRobot) -> None:
+    ended = run_robot(
+        "*** Test Cases ***\nBroken\n    [Setup]    Fail    no platform\n    Things Should Be    1    1\n"
+    )
+    assert ended.code == 1
+    assert "Verdicts: 0 given (0 passed, 0 failed), 0 void, 1 broken off, 0 skipped" in ended.stdout

@@ -5,6 +5,7 @@ libraries nothing of the result files, so at the run's first suite it also signs
 logger.
 """
 
+import contextlib
 import re
 from collections.abc import Callable
 from html import escape
@@ -34,7 +35,7 @@ class RunListener:
 
     def __init__(self) -> None:
         self._explainers: dict[str, Explainer] = {}
-        self._target: Explainer = lambda: ""
+        self._target: Explainer = lambda: "not named"
         self._after: AfterRun | None = None
         self._tally = Tally()
         self._judged = False
@@ -111,7 +112,10 @@ class RunListener:
         self._last = next(reversed(list(data.all_tests)), None)
         self._after = AfterRun(suite, self._tally)
         self._after.sign_up()
-        if target := self._target():
+        with contextlib.suppress(
+            Exception
+        ):  # the first keyword that needs the target says what is wrong with it
+            target = self._target()
             suite.metadata["Target"] = target
             self._announcement = f"Target {target}"
 

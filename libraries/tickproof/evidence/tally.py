@@ -31,6 +31,7 @@ class Tally:
     Attributes:
         passed: Judged, and in order.
         failed: Judged, and not in order.
+        broken: Failed before anything in them judged.
         void: Not to be judged.
         unjudged: Passed, but nothing in them judged.
         skipped: By reason.
@@ -38,6 +39,7 @@ class Tally:
 
     passed: int = 0
     failed: int = 0
+    broken: int = 0
     void: int = 0
     unjudged: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -48,10 +50,11 @@ class Tally:
             self.skipped[message.strip().splitlines()[0] if message.strip() else "no reason given"] += 1
         elif status == "FAIL" and message.startswith(VOID):
             self.void += 1
-        elif status == "FAIL":
-            self.failed += 1
         elif judged:
-            self.passed += 1
+            self.passed += status == "PASS"
+            self.failed += status == "FAIL"
+        elif status == "FAIL":
+            self.broken += 1
         else:
             self.unjudged += 1
 
@@ -62,7 +65,7 @@ class Tally:
 
     def red_reason(self) -> str | None:
         """Tell why the run cannot be green although no test failed, or None."""
-        if self.given or self.void:
+        if self.given or self.void or self.broken:
             return None
         return f"No test of this run gave a verdict, so nothing is proved: {self._rest()}."
 
@@ -70,7 +73,7 @@ class Tally:
         """Return the summary of the run."""
         return (
             f"Verdicts: {self.given} given ({self.passed} passed, {self.failed} failed), {self.void} void, "
-            f"{self._rest()}."
+            f"{self.broken} broken off, {self._rest()}."
         )
 
     def _rest(self) -> str:
