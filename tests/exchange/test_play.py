@@ -227,3 +227,15 @@ def test_a_subscriber_that_does_not_read_is_seen_and_does_not_hold_up_the_others
         assert ledger["gone_ns"].null_count > 1000
         assert "left" in heavy.wait(SOON).reason
         idle.close_socket() if hasattr(idle, "close_socket") else idle.socket.close()
+
+
+def test_a_stall_on_command_shifts_what_is_left(market: Market) -> None:
+    with subscribed(market):
+        play = market.play(100, per_second=200)
+        until(lambda: play.progress().sent >= 20)
+        market.exchange.client.act("stall", seconds=0.4)
+        play.wait(SOON)
+    ledger = play.ledger()
+    due, handed = ledger["due_ns"].to_numpy(), ledger["handed_ns"].to_numpy()
+    assert np.diff(handed).max() > 380_000_000
+    assert (handed >= due).all()

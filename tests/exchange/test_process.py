@@ -82,3 +82,23 @@ def test_a_state_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> N
     )
     assert ran.returncode == 2
     assert len(ran.stderr.splitlines()) == 1
+
+
+def test_two_exchanges_do_not_share_a_folder(own_exchange: Callable[..., Exchange]) -> None:
+    first = own_exchange()
+    ran = subprocess.run(
+        [sys.executable, "-m", "tickproof.exchange", "--state", str(first.folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert ran.returncode == 2
+    assert ran.stderr == f"the simulated exchange cannot start: another exchange runs in {first.folder}.\n"
+    assert first.client.state()
+
+
+def test_addresses_are_there_as_long_as_it_runs(own_exchange: Callable[..., Exchange]) -> None:
+    exchange = own_exchange()
+    exchange.stop()
+    assert not (exchange.folder / "exchange.json").exists()

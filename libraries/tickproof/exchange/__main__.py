@@ -25,13 +25,20 @@ def main() -> int:
         from tickproof.exchange import server  # noqa: PLC0415
 
         if making is not None and making.wait():
-            print("the simulated exchange cannot start: no certificate could be made.", file=sys.stderr)
-            return 2
+            return _refused("no certificate could be made.")
         ports = server.Ports(given.port, given.tls_port, given.control_port)
-        return server.run(given.state, ports, watch_stdin=given.watch_stdin)
+        try:
+            server.run(given.state, ports, watch_stdin=given.watch_stdin)
+        except server.StartError as error:
+            return _refused(str(error))
     except OSError as error:
-        print(f"the simulated exchange cannot start: {error.strerror}: {error.filename}", file=sys.stderr)
-        return 2
+        return _refused(f"{error.strerror}: {error.filename}.")
+    return 0
+
+
+def _refused(why: str) -> int:
+    print(f"the simulated exchange cannot start: {why}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

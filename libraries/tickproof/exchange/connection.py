@@ -321,6 +321,7 @@ class Connection:
                 "disconnect",
                 connection=self.number,
                 reason=self._why or why,
+                how=why if self._why not in (None, why) else None,
                 code=self._code,
                 unread_bytes=self.outlet.lost or None,
             )

@@ -18,6 +18,7 @@ from tickproof.exchange.play import Play
 from tickproof.exchange.streams import Session
 from tickproof.exchange.venue import PlanError, Venue
 
+SHOWN_PLAYS = 50
 ARROW = "application/vnd.apache.arrow.stream"
 
 Deed = Callable[[Venue, "Wish"], None]
@@ -142,7 +143,7 @@ class Control:
                 }
                 for connection in venue.subscribers()
             ],
-            "plays": [play.progress() for play in venue.plays.values()],
+            "plays": [play.progress() for play in list(venue.plays.values())[-SHOWN_PLAYS:]],
             "leases": [
                 {"lease": lease.id, "owner_pid": lease.owner.pid, "symbols": list(lease.symbols)}
                 for lease in venue.leases.all

@@ -36,7 +36,7 @@ CHUNKS_AHEAD_AT_ONCE = 64
 NAP_NS = 50_000_000
 UNREAD = 1024 * 1024
 DRAIN_S = 2.0
-STARVED_S = 30.0
+STARVED_S = 10.0
 
 REAL_TIME_PRIORITY = 10
 REAL_TIME_MOST_PER_SECOND = 50_000
@@ -170,15 +170,17 @@ class Pacer:
         at, behind_chunk = chunk.start, chunk.start + chunk.size
         done = -1
         while at < behind_chunk:
-            self._sleep_until(int(play.due[at]))
+            due, now = int(play.due[at]), now_ns()
+            if due > now:
+                self._nap(due - now)
+                continue
             if at in play.script.steps and done != at:
                 done = at
                 self._take_steps(at)
                 continue
-            now = now_ns()
-            self._watch(now - int(play.due[at]))
+            self._watch(now - due)
             stop = min(behind_chunk, at + BATCH, self._next_break(at + 1))
-            behind = at + max(1, int(np.searchsorted(play.due[at:stop], now, side="right")))
+            behind = at + int(np.searchsorted(play.due[at:stop], now, side="right"))
             self._send(chunk, at - chunk.start, behind - chunk.start)
             for _ in range(play.script.again.get(behind - 1, 0)):
                 self._send(chunk, behind - 1 - chunk.start, behind - chunk.start)
@@ -262,17 +264,18 @@ class Pacer:
     def _see_out(self) -> None:
         """Do not end before those that were told of a shutdown are gone: the next play would still meet them."""
         at_ns, subs = self._leaving
-        self._sleep_until(at_ns)
+        while (left := at_ns - now_ns()) > 0:
+            self._nap(left)
         for sub in subs:
             sub.shut_down()
 
     # Time.
 
-    def _sleep_until(self, due_ns: int) -> None:
-        while (left := due_ns - now_ns()) > 0:
-            if self._stopping.is_set():
-                raise StoppedError
-            time.sleep(min(left, NAP_NS) / 1e9)
+    def _nap(self, left_ns: int) -> None:
+        """Sleep until something is due, or until it is time to look whether that has changed."""
+        if self._stopping.is_set():
+            raise StoppedError
+        time.sleep(min(left_ns, NAP_NS) / 1e9)
 
     def _be_punctual(self) -> None:
         script = self._play.script

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import json
 import os
@@ -21,6 +22,7 @@ from tickproof.exchange.leases import write_whole
 from tickproof.exchange.venue import Venue
 
 HOST = "127.0.0.1"
+ADDRESSES = "exchange.json"
 TICK_S = 0.05
 TICKS_A_REAP = 20
 MAX_PLAN = 4 * 1024**3
@@ -33,8 +35,8 @@ NICE = -15
 """What the loop holds, the pacing thread may wait for: where the system permits it, it is not interrupted."""
 
 
-class PortError(Exception):
-    """A port cannot be had; the message is one sentence."""
+class StartError(Exception):
+    """The exchange cannot start; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Door:
         """Listen.
 
         Raises:
-            PortError: The port is in use.
+            StartError: The port is in use.
         """
         self._sock = listen(port)
         self._hub = hub
@@ -77,7 +79,7 @@ def listen(port: int) -> socket.socket:
     A free port is taken below 32768, where no outgoing connection can be in its place.
 
     Raises:
-        PortError: The port is in use, or none is free.
+        StartError: The port is in use, or none is free.
     """
     choices = [port] if port else random.sample(range(20_000, 32_000), 50)
     for choice in choices:
@@ -91,29 +93,38 @@ def listen(port: int) -> socket.socket:
             continue
         sock.setblocking(False)
         return sock
-    raise PortError(f"port {port} of {HOST} is in use." if port else f"no free port was found on {HOST}.")
+    raise StartError(f"port {port} of {HOST} is in use." if port else f"no free port was found on {HOST}.")
 
 
-def run(folder: Path, ports: Ports, *, watch_stdin: bool) -> int:
-    """Run the exchange until it is told to end; return 0, or 2 when a port cannot be had."""
-    try:
-        asyncio.run(serve(folder, ports, watch_stdin=watch_stdin))
-    except PortError as error:
-        print(f"the simulated exchange cannot start: {error}", file=sys.stderr)  # noqa: T201  # for who started it
-        return 2
-    return 0
+def run(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
+    """Run the exchange until it is told to end.
+
+    Raises:
+        StartError: A port cannot be had, or the folder is another exchange's.
+    """
+    addresses = folder / ADDRESSES
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(f"another exchange runs in {folder}.") from None
+        addresses.unlink(missing_ok=True)
+        try:
+            asyncio.run(serve(folder, ports, watch_stdin=watch_stdin))
+        finally:
+            addresses.unlink(missing_ok=True)
 
 
 async def serve(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
     """Run the exchange until it is told to end.
 
     Args:
-        folder: keeps its state; gets `exchange.json` when all ports are open.
+        folder: keeps its state; gets the file of addresses when all ports are open.
         ports: where to listen.
         watch_stdin: end when the standard input ends.
 
     Raises:
-        PortError: A port cannot be had.
+        StartError: A port cannot be had.
     """
     tls, authority = server_context(folder)
     venue = Venue(folder)
@@ -141,7 +152,7 @@ async def serve(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
         "control_url": f"http://{HOST}:{control.port}",
         "ca_file": str(authority.resolve()),
     }
-    write_whole(folder / "exchange.json", json.dumps(addresses, indent=2))
+    write_whole(folder / ADDRESSES, json.dumps(addresses, indent=2))
     await _tick_until(end, venue)
     venue.stop()
     await asyncio.sleep(FAREWELL_S)
