@@ -66,7 +66,7 @@ class BrokerCache:
     def _untouched(self, jar: Jar, sizes: dict[str, int]) -> bool:
         try:
             stat = (self.jar_folder / jar.filename).stat()
-        except FileNotFoundError:
+        except OSError:
             return False
         return stat.st_mtime == VERIFIED_AT and sizes.get(jar.filename) == stat.st_size
 
@@ -93,7 +93,7 @@ class BrokerCache:
     def _sizes(self) -> dict[str, int]:
         try:
             sizes = json.loads((self.folder / "sizes.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return {}
         return sizes if isinstance(sizes, dict) else {}
 

@@ -1,5 +1,6 @@
 """Fetches jars from Maven Central by jgo, and resolves a new version of Kafka for the lock file."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -116,12 +117,12 @@ def _repositories() -> dict[str, str]:
 
 def _cause(error: BaseException) -> str:
     """Return the innermost reason, without the client library's wrapping."""
-    reason: object = error
-    while isinstance(reason, BaseException):
-        inner = getattr(reason, "reason", None) or next(
-            (a for a in reason.args if isinstance(a, BaseException)), None
-        )
-        if inner is None:
-            break
-        reason = inner
-    return str(reason).rpartition(": ")[2] or type(error).__name__
+    inner = getattr(error, "reason", None) or next(
+        (a for a in error.args if isinstance(a, BaseException)), None
+    )
+    if isinstance(inner, BaseException):
+        return _cause(inner)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    # urllib3 puts the connection's representation in front, and the number of the error.
+    return re.sub(r"^\[Errno \d+\] ", "", str(error).rpartition(": ")[2]) or type(error).__name__

@@ -56,7 +56,7 @@ class Session(WSListener):
         elif frame.msg_type == WSMsgType.TEXT:
             self.heard.append(json.loads(frame.get_payload_as_bytes()))
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         self.gone.set()
 
     def say(self, *texts: str) -> None:
@@ -135,7 +135,7 @@ class Scene:
         self.checked += 1
 
     async def had_checked(self, times: int) -> None:
-        while self.checked < times:
+        while self.checked < times:  # noqa: ASYNC110 - the next turn of the loop is soon enough
             await asyncio.sleep(0)
 
     async def got(self, *texts: str) -> None:
@@ -306,7 +306,7 @@ def test_more_streams_than_fit_into_the_address_are_subscribed_slowly(
         session = await scene.venue.session(1)
         session.say("1")
         await scene.got("1")
-        while len(session.heard) < 2:
+        while len(session.heard) < 2:  # noqa: ASYNC110 - nothing else tells of it
             await asyncio.sleep(0.005)
         assert session.path.startswith("/stream?streams=a@trade/b@trade&")
         assert [message["params"] for message in session.heard] == [["c@trade", "d@trade"], ["e@trade"]]
@@ -338,7 +338,7 @@ def test_nobody_there_is_told_as_trouble() -> None:
             scene = Scene(Venue(), free.getsockname()[1])
             running = asyncio.create_task(scene.line.run())
             async with asyncio.timeout(5):
-                while scene.waits.failures < 2:
+                while scene.waits.failures < 2:  # noqa: ASYNC110 - nothing else tells of it
                     await asyncio.sleep(0.001)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

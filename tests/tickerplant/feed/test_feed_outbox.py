@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -46,7 +47,7 @@ def test_when_there_is_room_again_reading_goes_on(outbox: Outbox, pressure: list
     for number in range(5):
         outbox.send("topic", None, str(number).encode())
     produced: list[bytes] = []
-    outbox._produce = lambda topic, value, key, **_: produced.append(value)
+    outbox._produce = lambda _topic, value, _key, **_: produced.append(value)
     outbox.work()
     assert produced == [b"3", b"4"]
     assert pressure == [True, False]
@@ -67,8 +68,6 @@ class Kept:
 
 
 def schema(name: str) -> Draft202012Validator:
-    from pathlib import Path  # noqa: PLC0415 - only here
-
     folder = Path(__file__).resolve().parents[3] / "tickerplant" / "schemas"
     return Draft202012Validator(json.loads((folder / f"{name}.schema.json").read_text()))
 
