@@ -76,7 +76,9 @@ def check_field(kind: type, name: str) -> None:
     """
     known = [field.name for field in dataclasses.fields(kind)]
     if name not in known:
-        raise BindingError(f"{kind.__module__}.{kind.__name__} has no part {name}; it has {', '.join(known)}.")
+        raise BindingError(
+            f"{kind.__module__}.{kind.__name__} has no part {name}; it has {', '.join(known)}."
+        )
 
 
 def is_function(part: str) -> bool:
