@@ -24,7 +24,7 @@ The Table Is What Its Schema Says
 
 API Answers Are What Their Schema Says
     [Documentation]    Decimals as text, times in UTC with microseconds, every field present.
-    [Tags]    defect-api-serves-prices-as-numbers
+    [Tags]    defect-api-serves-prices-as-numbers    defect-api-trims-times
     Given the exchange lists 3 symbols for this test
     When 500 trades are sent
     Then every hop holds every trade

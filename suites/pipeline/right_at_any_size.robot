@@ -21,7 +21,7 @@ An Empty Platform Answers Empty
 
 Beside A Million Old Rows New Trades Arrive
     [Documentation]    The old rows were written once by the writer itself and are kept in the cache.
-    [Tags]    slow    defect-writer-forgets-what-it-stored
+    [Tags]    slow    defect-writer-drops-one-in-a-thousand
     [Setup]    Start Platform With Old Rows
     Lease Symbols    10
     Send Trades    20000

@@ -16,7 +16,7 @@ No Data File Is Live Twice
 
 Source Offsets Only Grow
     [Documentation]    From snapshot to snapshot, in every partition, and never ahead of the topic.
-    [Tags]    defect-writer-saves-offsets-before-the-table
+    [Tags]    defect-writer-notes-old-offsets
     Source Offsets Should Only Grow
 
 Summaries Equal Rows
