@@ -32,6 +32,7 @@ CLOSING_S = 2.0
 SEND_BUFFER = 256 * 1024
 """Small, so that what a subscriber does not read stays visible here and does not hide in the system."""
 
+SMALL = 64 * 1024
 _READ = 64 * 1024
 
 
@@ -210,7 +211,12 @@ class Connection:
         self._serve()
 
     def _reply(self, response: Response, *, keep_alive: bool) -> None:
-        self.outlet.send(response.encode(keep_alive=keep_alive), last=not keep_alive)
+        head, body = response.head(keep_alive=keep_alive), memoryview(response.body)
+        if len(body) < SMALL:
+            self.outlet.send(head + body, last=not keep_alive)
+        else:
+            self.outlet.send(head)
+            self.outlet.send(body, last=not keep_alive)
         if not keep_alive:
             self._finish()
 

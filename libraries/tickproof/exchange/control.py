@@ -5,10 +5,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-import pyarrow as pa
-
 from tickproof.clock import now_ns
-from tickproof.exchange import plans
+from tickproof.exchange import plans, sent
 from tickproof.exchange.connection import Connection
 from tickproof.exchange.events import EventLog
 from tickproof.exchange.http11 import Request, Response, json_response
@@ -106,7 +104,7 @@ class Control:
             case ["POST", "plays"]:
                 return await self._play(request)
             case ["GET", "plays", play, "ledger"]:
-                return Response(200, await asyncio.to_thread(_packed, self._found(play)), ARROW)
+                return Response(200, await asyncio.to_thread(sent.packed, self._found(play)), ARROW)
             case ["POST", "leases"]:
                 return self._lease(Wish(request.body))
             case ["DELETE", "leases", lease]:
@@ -248,12 +246,3 @@ def _since(request: Request) -> int:
     if not text.isdecimal():
         raise ControlError(400, f"`since` must be a whole number, but it is {text!r}.")
     return int(text)
-
-
-def _packed(play: Play) -> bytes:
-    table = play.ledger()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    packed: bytes = sink.getvalue().to_pybytes()
-    return packed

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tickproof.exchange.outlet import Buffer
+
 MAX_HEAD = 64 * 1024
 
 
@@ -47,12 +49,12 @@ class Response:
     """One answer."""
 
     status: int = 200
-    body: bytes = b""
+    body: Buffer = b""
     content_type: str = "application/json;charset=UTF-8"
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def encode(self, *, keep_alive: bool = True) -> bytes:
-        """Return the bytes to send."""
+    def head(self, *, keep_alive: bool = True) -> bytes:
+        """Return what goes on the wire before the body."""
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
             f"Content-Type: {self.content_type}",
@@ -60,7 +62,7 @@ class Response:
             f"Connection: {'keep-alive' if keep_alive else 'close'}",
             *(f"{name}: {value}" for name, value in self.headers.items()),
         ]
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.body
+        return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -17,6 +17,8 @@ from tickproof.exchange.limits import BACKLOG_BYTES
 from tickproof.exchange.marks import Parcel
 
 Buffer = bytes | memoryview
+"""Bytes to send."""
+
 _FLAGS = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 _READ = 64 * 1024
 

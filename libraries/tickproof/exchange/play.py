@@ -1,17 +1,13 @@
-"""One plan on its way: how far it is, and the ledger of what became of each frame."""
+"""One plan on its way: how far it is, and when each of its frames was due, handed over and gone."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from tickproof.exchange import actions
 from tickproof.exchange.marks import Marks, Numbers
 from tickproof.exchange.script import Script
-from tickproof.ledger import schemas
 
 
 class State(StrEnum):
@@ -102,75 +98,3 @@ class Play:
             "real_time": self.real_time,
             "reason": self.reason,
         }
-
-    def ledger(self) -> pa.Table:
-        """Return what was sent, in wire order (schema `ledger.schemas.SENT`)."""
-        script, marks = self.script, self.marks
-        rows = script.rows
-        due = self.due if self.due is not None else script.offsets
-        kinds = _kinds(script)
-        table = schemas.as_table(
-            schemas.SENT,
-            _trade_columns(rows)
-            | {
-                "plan_index": script.plan_index,
-                "due_ns": due,
-                "handed_ns": _known(marks.handed),
-                "gone_ns": _known(marks.gone),
-                "copies": marks.copies,
-                "repairable": ~script.unknown,
-                "expect": np.where(script.muted & script.unknown, schemas.ABSENT, schemas.STORED),
-                "kind": kinds,
-            },
-        )
-        went = [number for number, extra in enumerate(self.extras) if self.extra_marks.copies[number]]
-        if not went:
-            return table
-        places = np.array([self.extras[number].position for number in went])
-        order = np.argsort(np.concatenate([np.arange(script.size) * 2 + 1, places * 2]), kind="stable")
-        return pa.concat_tables([table, self._garbage(went, places, due)]).take(order)
-
-    def _garbage(self, went: list[int], places: Numbers, due: Numbers) -> pa.Table:
-        marks = self.extra_marks
-        return schemas.as_table(
-            schemas.SENT,
-            _trade_columns(self.script.rows.take(places))
-            | {
-                "plan_index": self.script.plan_index[places],
-                "due_ns": due[places],
-                "handed_ns": _known(marks.handed[went]),
-                "gone_ns": _known(marks.gone[went]),
-                "copies": marks.copies[went],
-                "repairable": np.zeros(len(went), bool),
-                "expect": [schemas.QUARANTINED] * len(went),
-                "kind": [self.extras[number].kind for number in went],
-            },
-        )
-
-
-def _trade_columns(rows: pa.Table) -> dict[str, object]:
-    return {
-        "symbol": rows["symbol"],
-        "trade_id": rows["trade_id"],
-        "price": pc.cast(rows["price_text"], schemas.DECIMAL),
-        "quantity": pc.cast(rows["quantity_text"], schemas.DECIMAL),
-        "event_time": pc.cast(rows["event_time_ns"], schemas.EVENT_TIME),
-        "side": pc.if_else(rows["buyer_is_maker"], "sell", "buy"),
-        "price_text": rows["price_text"],
-        "quantity_text": rows["quantity_text"],
-        "venue_time_ns": rows["venue_time_ns"],
-    }
-
-
-def _kinds(script: Script) -> pa.Array:
-    kinds = script.rows["kind"].combine_chunks()
-    if not script.replaced:
-        return kinds
-    changed = np.zeros(script.size, bool)
-    changed[list(script.replaced)] = True
-    names = [script.replaced[position] for position in sorted(script.replaced)]
-    return pc.replace_with_mask(kinds, changed, pa.array(names, pa.string()))
-
-
-def _known(stamps: npt.NDArray[np.int64]) -> pa.Array:
-    return pa.array(stamps, pa.int64(), mask=stamps == 0)

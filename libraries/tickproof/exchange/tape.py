@@ -8,7 +8,7 @@ import numpy as np
 from tickproof.exchange.marks import Numbers
 from tickproof.exchange.play import Play
 
-KEPT_ROWS = 2_000_000
+KEPT_ROWS = 1_000_000
 """Plays are forgotten, oldest first, when more rows than this are held."""
 
 
