@@ -86,8 +86,11 @@ def test_half_an_answer_is_none() -> None:
 
 
 def test_silence_counts_as_a_failure_after_the_time_out() -> None:
-    async def talk(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        await reader.read()
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.read()
+        finally:
+            writer.close()
 
     assert answer_of("http", talk, "http://127.0.0.1:{port}/", 0.05) == Answer(
         ok=False, said="no answer within 0.05 s"

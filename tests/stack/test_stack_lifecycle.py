@@ -1,7 +1,9 @@
 """A stack of small services: started in order, watched, disturbed, ended."""
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +87,15 @@ def test_logs_are_kept_per_service(up: Up) -> None:
     assert stack.log_tail("alpha") == ["hello from alpha one"]
     assert stack.log_tail("beta", 1) == ["hello from beta two"]
     assert stack.log_tail("nobody") == []
+
+
+def test_a_stack_is_reached_whatever_the_length_of_its_path(up: Up, monkeypatch: Any, tmp_path: Path) -> None:
+    for folder in (tmp_path / ("long-" * 30), Path(tempfile.mkdtemp(dir="/tmp"))):
+        monkeypatch.setenv("TICKPROOF_STATE_DIR", str(folder))
+        stack = up()
+        assert all(state.is_well for state in stack.status())
+        stack.down()
+    shutil.rmtree(folder)
 
 
 def test_down_leaves_logs_and_timeline_and_nothing_else(up: Up, tmp_path: Path) -> None:
@@ -356,11 +367,11 @@ def test_a_port_taken_meanwhile_gives_a_hint(up: Up) -> None:
     assert "Hint: another program took its port meanwhile" in failed(up, services)
 
 
-def test_secrets_do_not_show_in_logs_and_messages(up: Up) -> None:
+def test_secrets_do_not_show_in_logs_and_messages(up: Up, compose: Compose) -> None:
     services = {"alpha": part("alpha", env={"WORD": "${API_KEYS}"})}
-    stack = up(services)
+    stack = up(compose(services, api_keys={"default": 1000, "limited": 60}))
     (line,) = stack.log_tail("alpha")
-    assert line == "hello from alpha default:<secret>:10000000,limited:<secret>:60"
+    assert line == "hello from alpha default:<secret>:1000,limited:<secret>:60"
     assert len(stack.secrets) == 2
     assert not any(secret in (stack.folder / "stack.json").read_text() for secret in stack.secrets)
     assert not any(secret in (stack.folder / "events.jsonl").read_text() for secret in stack.secrets)

@@ -27,7 +27,7 @@ def test_two_holders_never_have_the_same_port(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tickproof.stack.ports import Ports\n"
         "ports = Ports(Path(sys.argv[1]))\n"
-        "print(*ports.choose([f'P{n}' for n in range(2500)], {}).values(), flush=True)\n"
+        "print(*ports.choose([f'P{n}' for n in range(500)], {}).values(), flush=True)\n"
         "sys.stdin.read()"
     )
     starts = [
@@ -42,7 +42,7 @@ def test_two_holders_never_have_the_same_port(tmp_path: Path) -> None:
     chosen = [start.stdout.readline().split() for start in starts if start.stdout]
     for start in starts:
         start.communicate()
-    assert len({port for ports in chosen for port in ports}) == 4 * 2500
+    assert len({port for ports in chosen for port in ports}) == 4 * 500
 
 
 def test_a_released_port_can_be_had_again(tmp_path: Path) -> None:

@@ -248,10 +248,9 @@ def test_a_kept_stack_of_something_else_is_refused(up: Up, compose: Compose) -> 
 
 
 def test_two_who_want_to_keep_the_same_get_the_same(compose: Compose) -> None:
+    spec = compose()
     stacks: list[Stack] = []
-    threads = [
-        threading.Thread(target=lambda: stacks.append(Stack.up(compose(), keep=True))) for _ in range(3)
-    ]
+    threads = [threading.Thread(target=lambda: stacks.append(Stack.up(spec, keep=True))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -275,14 +274,15 @@ def test_a_kept_stack_with_a_damaged_folder_is_told_and_can_be_ended(
     assert not Stack.end("small")
 
 
-def test_logs_of_the_last_runs_are_kept_and_older_ones_removed(up: Up) -> None:
+def test_logs_of_the_last_runs_are_kept_and_older_ones_removed(up: Up, monkeypatch: Any) -> None:
     runs = []
-    for _ in range(8):
+    monkeypatch.setattr(folders, "_KEPT_RUNS", 2)
+    for _ in range(4):
         stack = up()
         runs.append(stack.folder)
         stack.down()
     up()
-    assert [folder.exists() for folder in runs] == [False] * 3 + [True] * 5
+    assert [folder.exists() for folder in runs] == [False] * 2 + [True] * 2
     assert (runs[-1] / "logs" / "alpha.log").exists()
     assert not (runs[-1] / "data").exists()
 
@@ -340,6 +340,8 @@ def test_the_supervisor_is_light(up: Up) -> None:
     stack.status()
     assert supervisor.memory_info().rss < 45e6
     assert supervisor.num_threads() == 1
+    used = supervisor.cpu_times()
+    assert used.user + used.system < 0.25
     loaded = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import tickproof.stack.supervisor"],
         capture_output=True,

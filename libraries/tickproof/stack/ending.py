@@ -1,6 +1,7 @@
 """Waits until a run has ended, and ends by force what is left of it after that."""
 
 import contextlib
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from tickproof.stack import folders, processes
 
 AT_LEAST = 5.0
 """Seconds that a stack may take to end beside its services' own grace periods."""
+
+supervisors: dict[Path, "subprocess.Popen[bytes]"] = {}
+"""The supervisors that this process has started, by the folder of their run."""
 
 _LOOK_EVERY = 0.01
 
@@ -27,6 +31,8 @@ def end(folder: Path, within: float) -> None:
             _kill_supervisor(folder)
             deadline += AT_LEAST
         time.sleep(_LOOK_EVERY)
+    if ours := supervisors.pop(folder, None):
+        ours.wait()
     if folder.exists() and not (folder / "ended").exists():
         processes.reap(folder)
         folders.clear(folder)

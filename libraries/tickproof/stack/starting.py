@@ -16,8 +16,6 @@ from tickproof.stack.model import PREPARATION_FAILED, ServiceState, StackEvent, 
 
 Progress = Callable[[str], None]
 _ASK_AGAIN = 5.0
-_kept: list["subprocess.Popen[bytes]"] = []
-"""Supervisors that go on without us: a process object that is thrown away complains of its process."""
 
 
 class Run:
@@ -27,14 +25,14 @@ class Run:
         self.folder, self._lock = folders.new_run(name)
         self.line: wire.Line
         self._name = name
-        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._is_launched = False
 
     def launch(self, plan: StackPlan, descriptors: tuple[int, ...]) -> None:
         """Start the supervisor: it inherits the run's lock and the locks of the ports."""
         folders.write_json(self.folder / "plan.json", plan.to_json())
         ours, its = socket.socketpair()
         with (self.folder / "logs" / "supervisor.log").open("wb") as log:
-            self._supervisor = subprocess.Popen(
+            ending.supervisors[self.folder] = subprocess.Popen(
                 [sys.executable, "-m", "tickproof.stack.supervisor", str(self.folder)],
                 env={**os.environ, processes.MARK: str(self.folder)},
                 stdin=its.fileno(),
@@ -45,7 +43,7 @@ class Run:
             )
         its.close()
         os.close(self._lock)
-        self._lock = -1
+        self._is_launched = True
         self.line = wire.Line(ours, self._name)
 
     def wait_ready(self, plan: StackPlan, progress: Progress, within: float) -> None:
@@ -115,21 +113,16 @@ class Run:
         """Let the stack outlive this process."""
         self.line.ask("keep")
         self.line.close()
-        assert self._supervisor
-        _kept.append(self._supervisor)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        if self._supervisor is None:
+        if not self._is_launched:
             os.close(self._lock)
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         self.line.close()
         ending.end(self.folder, ending.AT_LEAST)
-        self._supervisor.wait()
 
     def close(self) -> None:
-        """Let go of a supervisor that has ended."""
+        """Close the line to a supervisor that has ended."""
         self.line.close()
-        if self._supervisor:
-            self._supervisor.wait()

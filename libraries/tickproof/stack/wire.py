@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,11 @@ def ask(folder: Path, name: str, do: str, **arguments: Any) -> dict[str, Any]:  
 
 
 def _connect(connection: socket.socket, path: Path) -> None:
-    """Connect to a socket file, also where its path is longer than the 107 bytes that an address can hold."""
-    if len(os.fsencode(path)) <= _LONGEST_PATH or sys.platform != "linux":
+    """Connect to a socket file, also where its path is longer than the address of a socket may be."""
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
         connection.connect(str(path))
         return
-    folder = os.open(path.parent, os.O_PATH)
-    try:
-        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
-    finally:
-        os.close(folder)
+    with tempfile.TemporaryDirectory(prefix="tickproof-", dir="/tmp") as short:
+        detour = Path(short) / "run"
+        detour.symlink_to(path.parent)
+        connection.connect(str(detour / path.name))
