@@ -27,7 +27,7 @@ PROFILES = {
     "small": Profile(
         "small",
         (
-            "-Xms96m",
+            "-Xms32m",
             "-Xmx256m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
+from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from messages.approved import approve
 
@@ -78,16 +78,14 @@ def broker(tmp_path: Path) -> Iterator[Callable[[str], Broker]]:
 
 
 def write(address: str, topic: str, value: bytes) -> None:
-    producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, **QUIET})
+    producer = Producer({"bootstrap.servers": address, "acks": "all", **QUIET})
     producer.produce(topic, value)
     assert producer.flush(20) == 0
 
 
 def read(address: str, topic: str, count: int) -> list[bytes | None]:
-    consumer = Consumer(
-        {"bootstrap.servers": address, "group.id": "test", "auto.offset.reset": "earliest", **QUIET}
-    )
-    consumer.subscribe([topic])
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "none", **QUIET})
+    consumer.assign([TopicPartition(topic, 0, 0)])
     values = [message.value() for message in consumer.consume(count, timeout=20)]
     consumer.close()
     return values
