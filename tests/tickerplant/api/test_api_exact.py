@@ -3,7 +3,7 @@ from decimal import Context, Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickerplant.api.encoder import decimal_texts
@@ -26,6 +26,7 @@ def column(units: list[int]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(values, pa.decimal128(38, 18))])
 
 
+@settings(deadline=None)
 @given(st.lists(UNITS, min_size=1, max_size=40), st.data())
 def test_sums_products_and_extremes_of_runs_are_exact(units: list[int], data: st.DataObject) -> None:
     others = data.draw(st.lists(UNITS, min_size=len(units), max_size=len(units)))
@@ -41,12 +42,14 @@ def test_sums_products_and_extremes_of_runs_are_exact(units: list[int], data: st
     assert sums_of_products(left, right, at) == products
 
 
+@settings(deadline=None)
 @given(st.lists(UNITS, max_size=30), st.integers(0, 5))
 def test_a_column_survives_the_way_to_whole_numbers_and_back(units: list[int], skipped: int) -> None:
     sliced = column(units).slice(skipped)
     assert decimals(wide(sliced)).to_pylist() == sliced.to_pylist()
 
 
+@settings(deadline=None)
 @given(st.lists(UNITS, min_size=1, max_size=30))
 def test_texts_are_canonical_and_exact(units: list[int]) -> None:
     texts = decimal_texts(column(units)).to_pylist()

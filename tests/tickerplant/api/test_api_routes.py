@@ -87,7 +87,7 @@ def test_an_empty_commit_is_a_snapshot_without_rows(lake: Lake, api: Api) -> Non
 
 
 def test_the_latest_trade_has_the_greatest_id(lake: Lake, api: Api) -> None:
-    lake.append(trade("AAA", 5, NOON), trade("BBB", 1, NOON))
+    lake.append(trade("AAA", 3, NOON + 5), trade("AAA", 5, NOON), trade("BBB", 1, NOON))
     lake.append(trade("AAA", 4, NOON + 10), trade("CCC", 9, NOON - 86_400_000_000))
     found = api.get("/v1/trades/latest").json()["data"]
     assert [(row["symbol"], row["trade_id"]) for row in found] == [("AAA", 5), ("BBB", 1), ("CCC", 9)]

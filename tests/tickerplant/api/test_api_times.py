@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickerplant.api.times import TimeTextError, date_text, instant_text, parse_date, parse_instant
@@ -10,17 +10,20 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZONES = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=ZONES))
 def test_an_instant_in_any_zone_is_read_as_python_reads_it(when: datetime) -> None:
     assert parse_instant(when.isoformat()) == (when - EPOCH) // timedelta(microseconds=1)
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_an_instant_is_written_as_it_is_read(when: datetime) -> None:
     text = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
     assert instant_text(parse_instant(text)) == text
 
 
+@settings(deadline=None)
 @given(st.integers(-719_468 - 60, 2_932_896))
 def test_a_date_is_written_as_it_is_read(day: int) -> None:
     assert parse_date(date_text(day)) == day * 86_400_000_000
