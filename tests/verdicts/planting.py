@@ -143,9 +143,11 @@ def draw_trades(rng: np.random.Generator, count: int) -> Trades:
 
 def draw_ids(rng: np.random.Generator, count: int) -> np.ndarray:
     """Draw ids of one symbol in the order sent: running, with holes, huge and far apart, or not ascending."""
-    style = rng.choice(["running", "holes", "huge", "mixed"], p=[0.6, 0.15, 0.1, 0.15])
+    style = rng.choice(["running", "holes", "huge", "mixed", "turned"], p=[0.5, 0.15, 0.1, 0.15, 0.1])
     if style == "running":
         return np.arange(count) + int(rng.integers(-5, 2**40))
+    if style == "turned":
+        return np.arange(count)[::-1] + 7
     if style == "huge":
         ids = np.unique(rng.integers(-(2**63) + 1, 2**63 - 1, count + 8))
         return np.sort(rng.permutation(ids)[:count])
@@ -199,12 +201,18 @@ def alter(rng: np.random.Generator, shown: Trades, rows: np.ndarray) -> Named:
 
 def draw_phantoms(rng: np.random.Generator, plan: Trades) -> list[tuple[str | None, int | None]]:
     """Draw keys that nobody sent: ids next to real ones, far ones, unknown symbols, rows without a key."""
-    sent = {plan.name(row) for row in range(len(plan.codes))}
+
+    def was_sent(symbol: str | None, trade_id: int | None) -> bool:
+        return any(
+            plan.name(row) == (symbol, trade_id) for row in np.flatnonzero(plan.ids == (trade_id or 0))
+        )
+
     keys: dict[tuple[str | None, int | None], None] = {}
     for _ in range(int(rng.choice([0, 0, 0, 1, 2, 20]))):
         symbol, trade_id = plan.name(int(rng.integers(0, len(plan.codes))))
         step = int(rng.choice([-1, 1]))
-        likely = [(symbol, trade_id + step), (symbol, trade_id - step)]
+        another, _ = plan.name(int(rng.integers(0, len(plan.codes))))
+        likely = [(symbol, trade_id + step), (another, trade_id)]
         strange = [
             (symbol, -(2**63)),
             (symbol, 2**63 - 1),
@@ -213,7 +221,7 @@ def draw_phantoms(rng: np.random.Generator, plan: Trades) -> list[tuple[str | No
             (symbol, None),
         ]
         key = (likely * 3 + strange)[int(rng.integers(0, 11))]
-        if key not in sent:
+        if not was_sent(*key):
             keys[key] = None
     return list(keys)
 

@@ -61,6 +61,26 @@ def table(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
     return as_table(schema, columns)
 
 
+def assert_both_agree(
+    sent: pa.Table, seen: pa.Table, rows_a_batch: int, fields: tuple[str, ...], unit: TimeUnit = "ns"
+) -> None:
+    counts, named = slow_judge(sent, seen, fields, UNITS[unit])
+    verdict = judge(
+        sent,
+        iter(seen.to_batches(max_chunksize=rows_a_batch)),
+        hop="kafka",
+        guarantee=Guarantee.EXACTLY_ONCE,
+        order=True,
+        lanes=True,
+        fields=fields,
+        event_time_unit=unit,
+        max_named=10_000,
+    )
+    assert {kind: verdict.count(kind) for kind in Kind} == counts
+    assert {(one.kind, one.symbol, one.trade_id, one.field) for one in verdict.anomalies} == named
+    assert verdict.seen == verdict.sent - verdict.lost + verdict.duplicated + verdict.phantom
+
+
 def _raw(kind: pa.DataType) -> pa.DataType:
     return pa.int64() if pa.types.is_timestamp(kind) else kind
 
@@ -91,24 +111,54 @@ def test_any_ledger_is_judged_as_a_slow_judge_does(  # noqa: PLR0917 - drawn by 
     offsets = random.sample(range(100), len(seen_rows))
     seen_rows = [{**row, "offset": offset} for row, offset in zip(seen_rows, offsets, strict=True)]
     sent, seen = table(SENT, sent_rows), table(SEEN, seen_rows)
-    counts, named = slow_judge(sent, seen, fields, UNITS[unit])
     if encoded:
         for name in ("symbol", "side", "source"):
             seen = seen.set_column(seen.schema.get_field_index(name), name, seen[name].dictionary_encode())
-    verdict = judge(
-        sent,
-        iter(seen.to_batches(max_chunksize=rows_a_batch)),
-        hop="kafka",
-        guarantee=Guarantee.EXACTLY_ONCE,
-        order=True,
-        lanes=True,
-        fields=fields,
-        event_time_unit=unit,
-        max_named=10_000,
+    assert_both_agree(sent, seen, rows_a_batch, fields, unit)
+
+
+ONE_SYMBOL = st.lists(
+    st.tuples(
+        st.integers(1, 5), st.sampled_from([0, 0, 1]), st.sampled_from(["live", "live", "live", "rest"])
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.permutations(range(1, 6)), ONE_SYMBOL, st.permutations(range(12)), st.sampled_from([1, 2, 5, 100]))
+def test_one_symbol_in_two_lanes_is_judged_as_a_slow_judge_does(
+    ids: list[int], shown: list[tuple[int, int, str]], offsets: list[int], rows_a_batch: int
+) -> None:
+    plan = [{"symbol": "ETHBTC", "trade_id": number, "expect": "stored"} for number in ids]
+    rows = [
+        {"symbol": "ETHBTC", "trade_id": number, "lane": lane, "source": source, "offset": offset}
+        for (number, lane, source), offset in zip(shown, offsets, strict=False)
+    ]
+    assert_both_agree(table(SENT, plan), table(SEEN, rows), rows_a_batch, ())
+
+
+def test_an_id_of_another_symbol_is_a_phantom() -> None:
+    ids = {"ETHBTC": [-5, 1, 2, 3], "BTCUSDT": [5, 8]}
+    plan = [
+        {"symbol": name, "trade_id": one, "expect": "stored"} for name, some in ids.items() for one in some
+    ]
+    shown = [
+        {"symbol": name, "trade_id": one, "lane": 0, "offset": one} for name in ids for one in range(-9, 9)
+    ]
+    assert_both_agree(table(SENT, plan), table(SEEN, shown), 100, ())
+
+
+def test_what_stands_behind_a_null_does_not_count() -> None:
+    row = {"symbol": "ETHBTC", "trade_id": 1, "expect": "stored", "lane": 0, "offset": 0}
+    plan, shown = table(SENT, [row]), table(SEEN, [row])
+    behind = pa.Array.from_buffers(
+        shown["price"].type, 1, [pa.py_buffer(b"\0"), pa.py_buffer(b"garbage" + b"\0" * 9)]
     )
-    assert {kind: verdict.count(kind) for kind in Kind} == counts
-    assert {(one.kind, one.symbol, one.trade_id, one.field) for one in verdict.anomalies} == named
-    assert verdict.seen == verdict.sent - verdict.lost + verdict.duplicated + verdict.phantom
+    assert behind.null_count == 1
+    shown = shown.set_column(shown.schema.get_field_index("price"), "price", behind)
+    assert_both_agree(plan, shown, 1, ("price",))
+    assert_both_agree(table(SENT, [row | {"price": Decimal(1)}]), shown, 1, ("price",))
 
 
 def test_a_trade_sent_twice_with_different_values_is_no_ledger() -> None:
@@ -116,5 +166,10 @@ def test_a_trade_sent_twice_with_different_values_is_no_ledger() -> None:
     rows = [{**row, "side": side, "expect": "stored"} for side in ("buy", "buy", "sell")]
     same = judge(table(SENT, rows[:2]), table(SEEN, []), hop="lake", guarantee=Guarantee.EXACTLY_ONCE)
     assert (same.sent, same.lost) == (1, 1)
+    more = [{**rows[0], "trade_id": 9, "source": "live", "lane": 0, "offset": 0}]
+    holed = judge(
+        table(SENT, rows[:2] + more), table(SEEN, more), hop="lake", guarantee=Guarantee.EXACTLY_ONCE
+    )
+    assert (holed.sent, holed.lost) == (2, 1)
     with pytest.raises(ValueError, match="holds ETHBTC 7 twice with different values"):
         judge(table(SENT, rows), table(SEEN, []), hop="lake", guarantee=Guarantee.EXACTLY_ONCE)
