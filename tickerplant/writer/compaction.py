@@ -2,20 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
+from tickerplant.lake.schema import ARROW_SCHEMA
 from tickerplant.writer.files import DataFiles
+from tickerplant.writer.memory import give_back
 
 # Files of one tier hold up to this many times the rows of the tier below, and this many make one of the next.
 FAN_IN = 16
 
 # Bounds the memory of one merge; a file with more than half of it is left as it is.
-LARGEST_ROWS = 400_000
+LARGEST_ROWS = 320_000
 
 
 @dataclass(frozen=True)
@@ -98,17 +102,28 @@ class SmallFiles:
 def merge_files(table: Table, files: DataFiles, merge: Merge) -> list[DataFile]:
     """Write the rows of a merge, sorted by the table's order, into one new file.
 
+    Columns are read and put in order one by one, so that memory never holds the rows twice.
+
     Raises:
         RuntimeError: rows went missing on the way; nothing may be committed.
     """
-    parts = []
-    for file in merge.files:
-        with table.io.new_input(file.file_path).open() as stream:
-            parts.append(pq.read_table(stream, use_threads=False))
-    rows = pa.concat_tables(parts)
-    parts.clear()
-    rows = rows.sort_by([("symbol", "ascending"), ("trade_id", "ascending")])
+    with ExitStack() as stack:
+        parts = [
+            pq.ParquetFile(stack.enter_context(table.io.new_input(file.file_path).open()))
+            for file in merge.files
+        ]
+
+        def column(name: str) -> pa.ChunkedArray:
+            chunks = [part.read([name], use_threads=False)[name] for part in parts]
+            return pa.chunked_array([chunk for column in chunks for chunk in column.chunks])
+
+        keys = pa.table({"symbol": column("symbol"), "trade_id": column("trade_id")})
+        order = pc.sort_indices(keys, [("symbol", "ascending"), ("trade_id", "ascending")])
+        del keys
+        rows = pa.table([column(name).take(order) for name in ARROW_SCHEMA.names], names=ARROW_SCHEMA.names)
     written = files.write(rows)
+    del rows
+    give_back()
     expected = sum(file.record_count for file in merge.files)
     if sum(file.record_count for file in written) != expected:
         raise RuntimeError(f"a merge of {len(merge.files)} files would not keep their {expected} rows")

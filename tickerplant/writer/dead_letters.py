@@ -74,6 +74,7 @@ class DeadLetters:
                     "enable.idempotence": True,
                     "message.timeout.ms": int(_PATIENCE_SECONDS * 1_000),
                     "allow.auto.create.topics": False,
+                    "log_level": 0,  # librdkafka would write to standard error; failures reach on_delivery
                 }
             )
         return self._producer

@@ -16,6 +16,7 @@ from tickerplant.service import Log
 from tickerplant.writer.commit import Committer
 from tickerplant.writer.compaction import Merge, SmallFiles, merge_files
 from tickerplant.writer.files import DataFiles
+from tickerplant.writer.memory import give_back
 from tickerplant.writer.sweeping import Sweeper
 
 # More manifests than this and they are merged, so that a commit's manifest list stays short.
@@ -94,11 +95,16 @@ class Maintenance:
         if self._sweep is not None and self._sweep.done():
             self._finish_sweep()
         if self._sweep is None and self._clock() >= self._next_sweep:
-            self._sweep = self._lane.submit(self._sweeper.sweep)
+            self._sweep = self._lane.submit(self._sweep_once)
 
     def close(self) -> None:
         """Give up what was not begun, wait for what was; files of an unfinished merge are swept later."""
         self._lane.shutdown(wait=True, cancel_futures=True)
+
+    def _sweep_once(self) -> int:
+        count = self._sweeper.sweep()
+        give_back()
+        return count
 
     def _finish_merge(self) -> None:
         assert self._merge is not None

@@ -20,6 +20,7 @@ from tickerplant.writer.deduplicate import Deduplicator
 from tickerplant.writer.failpoints import Failpoints
 from tickerplant.writer.lock import WriterLock
 from tickerplant.writer.maintenance import Maintenance
+from tickerplant.writer.memory import use_returning_pool
 from tickerplant.writer.metrics import Metrics
 from tickerplant.writer.settings import WriterSettings
 from tickerplant.writer.source import KafkaSource, Source
@@ -50,6 +51,7 @@ def assemble(settings: WriterSettings, log: Log, stop: Stop, **wraps: Callable[[
         **wraps: for parts by their name in `Parts`, what makes the part to be used from the usual one.
     """
     pa.set_cpu_count(1)  # decoding and writing are small; threads of their own only cost memory and cores
+    use_returning_pool()
     lock = WriterLock(settings.catalog_uri, stop.wait)
     catalog = open_catalog(settings.catalog_uri, settings.warehouse)
     table = ensure_table(catalog)

@@ -1,8 +1,8 @@
 """Commit one snapshot: manifests, manifest list, and one swap of the table's pointer in the catalog.
 
 Written on pyiceberg's parts instead of its transactions for three reasons: a transaction that meets a
-conflict rebases and retries by itself, which would let a writer that was replaced go on writing; it copies
-the whole table metadata some twenty times a commit; and it cannot partition by day without one more library.
+conflict rebases and retries by itself, which would let a writer that was replaced go on writing; it makes deep
+copies of the whole metadata some twenty times a commit; and it cannot write by day without one more library.
 """
 
 import time
@@ -21,16 +21,10 @@ from pyiceberg.manifest import (
 )
 from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
-from pyiceberg.table.snapshots import Operation, Snapshot, Summary
-from pyiceberg.table.update import (
-    AddSnapshotUpdate,
-    AssertRefSnapshotId,
-    AssertTableUUID,
-    RemoveSnapshotsUpdate,
-    SetSnapshotRefUpdate,
-    TableUpdate,
-)
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRef, SnapshotRefType
+from pyiceberg.table.snapshots import Operation, Snapshot, SnapshotLogEntry, Summary
+
+from tickerplant.writer.swap import swap
 
 _COMPRESSION: Final = "deflate"
 
@@ -65,7 +59,6 @@ class Staged:
     """A snapshot whose files are written, but which no reader can see yet."""
 
     snapshot: Snapshot
-    parent: int | None
     manifests: int
 
 
@@ -103,7 +96,7 @@ def stage(table: Table, change: Change) -> Staged:
             "schema-id": metadata.current_schema_id,
         }
     )
-    return Staged(snapshot, parent.snapshot_id if parent else None, len(manifests))
+    return Staged(snapshot, len(manifests))
 
 
 def publish(table: Table, staged: Staged, *, expire: Collection[int] = ()) -> None:
@@ -112,27 +105,27 @@ def publish(table: Table, staged: Staged, *, expire: Collection[int] = ()) -> No
     Raises:
         CommitFailedException: somebody else committed in between; nothing was changed.
     """
-    updates: tuple[TableUpdate, ...] = (
-        AddSnapshotUpdate(snapshot=staged.snapshot),
-        SetSnapshotRefUpdate.model_validate(
-            {
-                "ref-name": MAIN_BRANCH,
-                "type": SnapshotRefType.BRANCH,
-                "snapshot-id": staged.snapshot.snapshot_id,
-            }
-        ),
+    metadata, snapshot = table.metadata, staged.snapshot
+    gone = set(expire)
+    kept = [
+        old.model_copy(update={"parent_snapshot_id": None}) if old.parent_snapshot_id in gone else old
+        for old in metadata.snapshots
+        if old.snapshot_id not in gone
+    ]
+    log = [entry for entry in metadata.snapshot_log if entry.snapshot_id not in gone]
+    entry = {"snapshot-id": snapshot.snapshot_id, "timestamp-ms": snapshot.timestamp_ms}
+    branch = {"snapshot-id": snapshot.snapshot_id, "type": SnapshotRefType.BRANCH}
+    swap(
+        table,
+        {
+            "last_updated_ms": snapshot.timestamp_ms,
+            "last_sequence_number": snapshot.sequence_number,
+            "current_snapshot_id": snapshot.snapshot_id,
+            "snapshots": [*kept, snapshot],
+            "snapshot_log": [*log, SnapshotLogEntry.model_validate(entry)],
+            "refs": {**metadata.refs, MAIN_BRANCH: SnapshotRef.model_validate(branch)},
+        },
     )
-    if expire:
-        updates += (RemoveSnapshotsUpdate.model_validate({"snapshot-ids": list(expire)}),)
-    requirements = (
-        AssertTableUUID(uuid=table.metadata.table_uuid),
-        AssertRefSnapshotId.model_validate({"ref": MAIN_BRANCH, "snapshot-id": staged.parent}),
-    )
-    before = table.metadata
-    response = table.catalog.commit_table(table, requirements, updates)
-    table.metadata = response.metadata
-    table.metadata_location = response.metadata_location
-    _delete_metadata_files(table, before)
 
 
 def expirable(metadata: TableMetadata, *, keep: int) -> list[int]:
@@ -151,9 +144,12 @@ def _rewrite(
     entries: list[ManifestEntry] = _added(snapshot_id, change.added)
     missing = set(change.removed)
     for manifest in manifests:
+        if not missing and (not change.merge or _entries(manifest) >= _FULL_MANIFEST):
+            kept.append(manifest)
+            continue
         live = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
         touched = missing.intersection(entry.data_file.file_path for entry in live)
-        if not touched and (len(live) >= _FULL_MANIFEST or not change.merge):
+        if not touched and not change.merge:
             kept.append(manifest)
             continue
         missing -= touched
@@ -230,17 +226,13 @@ def _summary(change: Change, parent: Snapshot | None) -> Summary:
     return Summary(operation=change.operation, **figures, **change.properties)
 
 
+def _entries(manifest: ManifestFile) -> int:
+    return (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
+
+
 def _holds_files(manifest: ManifestFile) -> bool:
     return bool(manifest.has_added_files() or manifest.has_existing_files())
 
 
 def _metadata_folder(table: Table) -> str:
     return f"{table.location().rstrip('/')}/metadata"
-
-
-def _delete_metadata_files(table: Table, before: TableMetadata) -> None:
-    """Delete the metadata files that fell off the table's log with this commit."""
-    kept = {entry.metadata_file for entry in table.metadata.metadata_log}
-    for entry in before.metadata_log:
-        if entry.metadata_file not in kept:
-            table.io.delete(entry.metadata_file)

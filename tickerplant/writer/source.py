@@ -13,7 +13,8 @@ from tickerplant.service import Log
 GROUP = "tickerplant-writer"
 
 # Bounds what librdkafka reads ahead, so that a backlog does not become memory.
-_READ_AHEAD_KIB = 16_384
+_READ_AHEAD_KIB = 4_096
+_FETCH_BYTES = 2_097_152
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,13 @@ class KafkaSource:
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 100,
                 "queued.max.messages.kbytes": _READ_AHEAD_KIB,
+                "fetch.max.bytes": _FETCH_BYTES,
+                "message.max.bytes": _FETCH_BYTES,
+                "max.partition.fetch.bytes": _FETCH_BYTES // 4,
                 "reconnect.backoff.ms": 50,
                 "reconnect.backoff.max.ms": 1_000,
                 "check.crcs": True,
+                "log_level": 0,  # librdkafka would write to standard error; what matters reaches error_cb
                 "error_cb": self._on_error,
                 "on_commit": self._on_commit,
             }
@@ -167,9 +172,11 @@ class KafkaSource:
         self._log.info("kafka reachable again")
 
     def _on_error(self, error: kafka.KafkaError) -> None:
-        if error.code() == kafka.KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name has an underscore
+        if error.code() != kafka.KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - public, in spite of its name
+            self._log.debug("kafka", reason=error.str())
+        elif self._unreachable is None:
             self._unreachable = error.str()
-        self._log.warning("kafka", reason=error.str())
+            self._log.warning("kafka unreachable", reason=error.str())
 
     def _on_commit(self, error: kafka.KafkaError | None, _partitions: object) -> None:
         if error is not None:

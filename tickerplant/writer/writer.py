@@ -194,7 +194,7 @@ class Writer:
         rows = pa.concat_tables([ROWS_SCHEMA.empty_table(), *pending.chunks])
         fresh = self._parts.deduplicator.fresh(rows, self._state.ids)
         state = State({**self._state.offsets, **pending.offsets}, fresh.ids)
-        files = self._parts.committer.append(_stamped(fresh.rows), state)
+        files = self._parts.committer.append(stamped(fresh.rows), state)
         self._state = state
         if files:
             self._parts.failpoints.reached(failpoints.BEFORE_SAVE)
@@ -233,7 +233,7 @@ class Writer:
         self._metrics.maintenance_failures.set(tally.failures)
 
 
-def _stamped(rows: pa.Table) -> pa.Table:
+def stamped(rows: pa.Table) -> pa.Table:
     """Add the moment of writing, and put the columns into the table's order."""
     now = pa.scalar(time.time_ns() // 1_000, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
     stamped = rows.append_column("write_time", pa.repeat(now, len(rows)))

@@ -24,7 +24,9 @@ from writer_support import (
     trade,
 )
 
+from tickerplant.writer import snapshots
 from tickerplant.writer import state as keys
+from tickerplant.writer import swap as swapping
 from tickerplant.writer.commit import CommitError, FencedError
 from tickerplant.writer.snapshots import Staged
 from tickerplant.writer.source import Polled
@@ -204,23 +206,24 @@ def _stopping_after_poll(it: Bench) -> Callable[[int, float], Polled]:
 # Commits in doubt
 
 
-def failing(
-    it: Bench, monkeypatch: pytest.MonkeyPatch, *, error: Exception, lands: bool, times: int = 1
-) -> None:
-    """Have the catalog report `error` for some commits of this writer, which did or did not take place."""
-    catalog = it.table.catalog
-    commit = catalog.commit_table
+def failing(monkeypatch: pytest.MonkeyPatch, *, error: Exception, lands: bool, times: int = 1) -> None:
+    """Have the catalog report `error` for some commits, which did or did not take place."""
     left = [times]
 
-    def commit_table(*arguments: object) -> object:
+    def swap(table: Table, changes: dict[str, object]) -> None:
         if not left[0]:
-            return commit(*arguments)
+            return swapping.swap(table, changes)
         left[0] -= 1
         if lands:
-            commit(*arguments)
+            swapping.swap(table_like(table), changes)
         raise error
 
-    monkeypatch.setattr(catalog, "commit_table", commit_table)
+    monkeypatch.setattr(snapshots, "swap", swap)
+
+
+def table_like(table: Table) -> Table:
+    """Return the same table, so that the writer's own does not learn of a commit."""
+    return table.catalog.load_table(table.name())
 
 
 @pytest.mark.parametrize("outcome", ["lost", "landed"])
@@ -235,7 +238,7 @@ def test_a_commit_in_doubt_is_looked_up_before_it_is_repeated(
     topic = MemoryTopic()
     it = bench(tmp_path, topic)
     topic.put(*(trade("A", n) for n in range(10)))
-    failing(it, monkeypatch, error=error, lands=outcome == "landed")
+    failing(monkeypatch, error=error, lands=outcome == "landed")
     it.drain()
     topic.put(*(trade("A", n) for n in range(20)))
     it.drain()
@@ -250,7 +253,7 @@ def test_a_commit_that_fails_for_good_ends_the_writer_and_stores_nothing(
     topic = MemoryTopic()
     it = bench(tmp_path, topic)
     topic.put(trade("A", 1))
-    failing(it, monkeypatch, error=OSError("disk full"), lands=False, times=99)
+    failing(monkeypatch, error=OSError("disk full"), lands=False, times=99)
     with pytest.raises(CommitError, match="disk full"):
         it.drain()
     monkeypatch.undo()

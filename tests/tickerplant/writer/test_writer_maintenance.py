@@ -192,7 +192,7 @@ def test_merging_ends_with_few_files_whatever_the_size_of_commits(rows: int) -> 
         live[file.file_path] = file
         small.add([file])
         while (plan := small.plan()) is not None:
-            assert sum(f.record_count for f in plan.files) <= 400_000
+            assert sum(f.record_count for f in plan.files) <= 320_000
             merged = FakeFile(f"m{number}-{rewritten}", sum(f.record_count for f in plan.files))
             rewritten += merged.record_count
             small.remove(plan.files)
@@ -201,5 +201,5 @@ def test_merging_ends_with_few_files_whatever_the_size_of_commits(rows: int) -> 
                 del live[f.file_path]
             live[merged.file_path] = merged
     assert sum(f.record_count for f in live.values()) == 600 * rows
-    assert len(live) <= 15 * 5 + 600 * rows / 200_000
+    assert len(live) <= 15 * 5 + 600 * rows / 160_000
     assert rewritten <= 4 * 600 * rows

@@ -1,0 +1,1 @@
+"""Figures of the tickerplant's own services, measured without the rest of the stack."""
