@@ -21,7 +21,7 @@ CONTROL = (
 )
 
 
-@pytest.mark.parametrize("defect", every(), ids=lambda defect: defect.id)
+@pytest.mark.parametrize("defect", list(every()), ids=lambda defect: defect.id)
 def test_the_suites_notice(defect: Defect, lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
     run = lane.attack(defect)
