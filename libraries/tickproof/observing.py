@@ -1,13 +1,14 @@
 """Wait until a hop shows everything that was sent, or no longer moves, and return what it shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import pyarrow as pa
 
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import HopUnreachableError
-from tickproof.session import Scene, Session
+from tickproof.session import Key, Scene, Session
 from tickproof.target import Guarantee
 from tickproof.verdicts import CONTENT, HopVerdict, judge
 from tickproof.verdicts.judge import TEXT
@@ -30,6 +31,22 @@ def guarantee_of(run: Session, hop: str) -> Guarantee:
     """Return what the target declares that the hop promises."""
     declared: Guarantee = getattr(run.target.hops, hop).guarantee
     return declared
+
+
+def awaited(sent: pa.Table, missed: AbstractSet[Key]) -> pa.Table:
+    """Return the trades that are still worth waiting for: not those that an earlier wait gave up."""
+    if not missed:
+        return sent
+    return sent.filter(pa.array([key not in missed for key in _keys(sent)], pa.bool_()))
+
+
+def missing(sent: pa.Table, seen: pa.Table) -> set[Key]:
+    """Return the trades of `sent` that are not among `seen`."""
+    return set(_keys(sent)).difference(_keys(seen))
+
+
+def _keys(rows: pa.Table) -> Iterator[Key]:
+    return zip(rows["symbol"].to_pylist(), rows["trade_id"].to_pylist(), strict=True)
 
 
 def watch(

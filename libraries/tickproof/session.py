@@ -24,6 +24,9 @@ from tickproof.probes.kafka import KafkaProbe
 from tickproof.probes.lake import LakeProbe
 from tickproof.stack import Stack, StackError
 
+Key = tuple[str, int]
+"""Symbol and trade id."""
+
 FORMS = {"quick": 1, "slow": 10}
 P = TypeVar("P")
 
@@ -75,6 +78,7 @@ class Scene:
         drawn: How many plans were drawn.
         planned: The id behind the last planned one, by symbol.
         actions: What its plans suffered.
+        missed: Trades that a hop was waited for in vain; nobody waits for them again.
     """
 
     name: str
@@ -93,6 +97,7 @@ class Scene:
     remembered: tuple[int | str, pa.Table] | None = None
     drawn: int = 0
     planned: dict[str, int] = field(default_factory=dict)
+    missed: set[Key] = field(default_factory=set)
 
     @property
     def symbols(self) -> tuple[LeasedSymbol, ...]:
