@@ -99,8 +99,8 @@ class Platform:
         if point not in crash.points:
             raise ValueError(f"The writer has no crash point {point}; allowed: {', '.join(crash.points)}.")
         run.stack.restart("writer", environment={crash.failpoint: point}, once=True)
+        self._mark("writer")  # it may find work, and die, before it was seen healthy
         run.stack.wait_healthy(["writer"], within=30)
-        self._mark("writer")
 
     @keyword
     def service_should_have_died_and_recovered(
