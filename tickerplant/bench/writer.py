@@ -25,6 +25,7 @@ from tickerplant.writer.commit import Committer
 from tickerplant.writer.decode import Decoder
 from tickerplant.writer.deduplicate import Deduplicator
 from tickerplant.writer.failpoints import Failpoints
+from tickerplant.writer.garbage import Garbage
 from tickerplant.writer.maintenance import Maintenance
 from tickerplant.writer.memory import use_returning_pool
 from tickerplant.writer.source import Polled
@@ -38,6 +39,7 @@ COMMITS = 3_600
 ROWS_A_COMMIT = 1_000
 SYMBOLS = 200
 KEPT_SNAPSHOTS = 200
+GRACE = 10.0
 
 Figure = dict[str, Any]
 
@@ -81,12 +83,21 @@ def _run(folder: Path, commits: int, say: Callable[[str], object]) -> Run:
     log = Log("bench", "error", io.StringIO())
     table = ensure_table(open_catalog(f"sqlite:///{folder}/catalog.db", str(folder / "warehouse")))
     states = StateStore(table, "bench", log)
-    committer = Committer(
-        table, states, Failpoints(), log, name="bench", keep=KEPT_SNAPSHOTS, pause=lambda _seconds: None
-    )
     # An hour passes in minutes, so the grace of ten minutes becomes seconds.
-    sweeper = Sweeper(table.catalog, IDENTIFIER, grace=10.0)
-    maintenance = Maintenance(table, committer, sweeper, log, sweep_every=5.0)
+    garbage = Garbage(table.io, grace=GRACE)
+    committer = Committer(
+        table,
+        states,
+        garbage,
+        Failpoints(),
+        log,
+        name="bench",
+        keep=KEPT_SNAPSHOTS,
+        pause=lambda _seconds: None,
+    )
+    maintenance = Maintenance(
+        table, committer, garbage, Sweeper(table.catalog, IDENTIFIER, grace=GRACE), log, sweep_every=15.0
+    )
     decoder, deduplicator = Decoder(), Deduplicator(states.stored_ids)
     state = committer.claim()
     maintenance.start()

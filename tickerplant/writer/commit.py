@@ -14,8 +14,19 @@ from tickerplant.service import Log
 from tickerplant.writer import failpoints
 from tickerplant.writer.failpoints import Failpoints
 from tickerplant.writer.files import DataFiles
+from tickerplant.writer.garbage import Garbage
 from tickerplant.writer.snapshots import Change, Staged, expirable, publish, stage
-from tickerplant.writer.state import COMMIT, IDS, OFFSETS, TOPIC, WRITER, State, StateStore, last_own_snapshot
+from tickerplant.writer.state import (
+    COMMIT,
+    IDS,
+    OFFSETS,
+    TOPIC,
+    WRITER,
+    State,
+    StateStore,
+    interval_files,
+    last_own_snapshot,
+)
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.2
@@ -41,6 +52,7 @@ class Committer:
     Args:
         table: the table; its metadata follows each commit.
         states: writes the state that travels with a snapshot.
+        garbage: takes the files that commits make useless.
         points: where to die, for tests of crashes.
         log: told of conflicts.
         name: this writer, for whoever is fenced by it.
@@ -52,6 +64,7 @@ class Committer:
         self,
         table: Table,
         states: StateStore,
+        garbage: Garbage,
         points: Failpoints,
         log: Log,
         *,
@@ -61,6 +74,7 @@ class Committer:
     ) -> None:
         self._table = table
         self._states = states
+        self._garbage = garbage
         self._points = points
         self._log = log
         self._name = name
@@ -139,7 +153,16 @@ class Committer:
         self._properties = carried
 
     def _publish(self, staged: Staged) -> None:
-        publish(self._table, staged, expire=expirable(self._table.metadata, keep=self._keep - 1))
+        expired = expirable(self._table.metadata, keep=self._keep - 1)
+        publish(self._table, staged, expire=[snapshot.snapshot_id for snapshot in expired])
+        if staged.left:
+            self._garbage.replaced(staged.snapshot.sequence_number or 0, staged.left)
+        if expired:
+            kept = self._table.snapshots()
+            lists = {snapshot.manifest_list for snapshot in expired}
+            intervals = interval_files(expired) - interval_files(kept)
+            oldest = min(snapshot.sequence_number or 0 for snapshot in kept)
+            self._garbage.expired(oldest, lists | intervals)
 
     def _landed(self, commit: str) -> bool:
         return any(

@@ -18,6 +18,9 @@ from tickerplant.writer.memory import give_back
 # Files of one tier hold up to this many times the rows of the tier below, and this many make one of the next.
 FAN_IN = 16
 
+# With so many times more small files in a day, merging has fallen behind; its tiers alone need four.
+_OVERDUE_FAN_INS = 8
+
 # Bounds the memory of one merge; a file with more than half of it is left as it is.
 LARGEST_ROWS = 320_000
 
@@ -66,6 +69,11 @@ class SmallFiles:
         """Learn of files that left the table."""
         for file in files:
             self._days[file.partition[0]].pop(file.file_path, None)
+
+    @property
+    def overdue(self) -> bool:
+        """Tell whether files come faster than they are merged."""
+        return any(len(files) > _OVERDUE_FAN_INS * self.fan_in for files in self._days.values())
 
     def plan(self) -> Merge | None:
         """Return the merge that is due first, if any."""

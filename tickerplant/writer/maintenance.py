@@ -1,11 +1,8 @@
-"""Keeps files and manifests few, beside the writing: heavy work in a thread of low priority, commits here."""
+"""Keeps files and manifests few, beside the writing: heavy work in a thread of its own, commits here."""
 
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from pyiceberg.manifest import DataFile
@@ -16,13 +13,15 @@ from tickerplant.service import Log
 from tickerplant.writer.commit import Committer
 from tickerplant.writer.compaction import Merge, SmallFiles, merge_files
 from tickerplant.writer.files import DataFiles
+from tickerplant.writer.garbage import Garbage
 from tickerplant.writer.memory import give_back
 from tickerplant.writer.sweeping import Sweeper
 
 # More manifests than this and they are merged, so that a commit's manifest list stays short.
 MOST_MANIFESTS = 48
 
-_NICE = 10
+# A sweep reads all manifests, and there is rarely anything to find.
+SWEEP_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Tally:
 
     merges: int = 0
     merged_files: int = 0
-    swept_files: int = 0
+    deleted_files: int = 0
     failures: int = 0
 
 
@@ -41,7 +40,8 @@ class Maintenance:
     Args:
         table: the table, shared with the committer.
         committer: makes rearrangements visible.
-        sweeper: deletes files that nothing refers to.
+        garbage: deletes what the committer's commits made useless.
+        sweeper: deletes what was left behind otherwise.
         log: told of what was done.
         small_files: decides what to merge.
         most_manifests: more of them are merged into one.
@@ -53,16 +53,18 @@ class Maintenance:
         self,
         table: Table,
         committer: Committer,
+        garbage: Garbage,
         sweeper: Sweeper,
         log: Log,
         *,
         small_files: SmallFiles | None = None,
         most_manifests: int = MOST_MANIFESTS,
-        sweep_every: float = 60.0,
+        sweep_every: float = SWEEP_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = table
         self._committer = committer
+        self._garbage = garbage
         self._sweeper = sweeper
         self._log = log
         self._small = small_files or SmallFiles()
@@ -73,7 +75,8 @@ class Maintenance:
         self._next_sweep = clock()
         self._merge: tuple[Merge, Future[list[DataFile]]] | None = None
         self._sweep: Future[int] | None = None
-        self._lane = ThreadPoolExecutor(1, thread_name_prefix="maintenance", initializer=_lower_priority)
+        self._lane = ThreadPoolExecutor(1, thread_name_prefix="maintenance")
+        self._swept = 0
         self.tally = Tally()
 
     def start(self) -> None:
@@ -85,7 +88,10 @@ class Maintenance:
         self._small.add(files)
 
     def tick(self) -> None:
-        """Finish what is done, and begin what is due; never waits for the slow lane."""
+        """Finish what is done, and begin what is due; waits only if files come faster than they are merged."""
+        self._garbage.delete()
+        if self._merge is not None and self._small.overdue:
+            wait([self._merge[1]])
         if self._merge is not None and self._merge[1].done():
             self._finish_merge()
         if self._merge is None and (plan := self._small.plan()) is not None:
@@ -96,6 +102,7 @@ class Maintenance:
             self._finish_sweep()
         if self._sweep is None and self._clock() >= self._next_sweep:
             self._sweep = self._lane.submit(self._sweep_once)
+        self.tally = replace(self.tally, deleted_files=self._garbage.deleted + self._swept)
 
     def close(self) -> None:
         """Give up what was not begun, wait for what was; files of an unfinished merge are swept later."""
@@ -133,14 +140,8 @@ class Maintenance:
         except (OSError, ValueError, DBAPIError) as error:
             self._failed("sweep", error)
             return
-        self.tally = replace(self.tally, swept_files=self.tally.swept_files + count)
+        self._swept += count
 
     def _failed(self, what: str, error: Exception) -> None:
         self.tally = replace(self.tally, failures=self.tally.failures + 1)
         self._log.warning("maintenance failed", what=what, reason=str(error))
-
-
-def _lower_priority() -> None:
-    """Let the writer's own thread go first; Linux alone gives threads priorities of their own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

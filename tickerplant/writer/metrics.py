@@ -25,7 +25,7 @@ class Metrics:
         self.quarantined = counter("quarantined", "Messages sent to the dead-letter topic.")
         self.commits = counter("commits", "Snapshots that added rows or offsets.")
         self.merges = gauge("merges", "Merges of small files done by this process.")
-        self.swept = gauge("swept_files", "Unreferenced files deleted by this process.")
+        self.deleted = gauge("deleted_files", "Files deleted that no snapshot refers to, by this process.")
         self.maintenance_failures = gauge("maintenance_failures", "Maintenance that failed, by this process.")
         self.commit_seconds = Histogram(
             "tickerplant_writer_commit_seconds",

@@ -18,6 +18,7 @@ from tickerplant.writer.dead_letters import DeadLetters
 from tickerplant.writer.decode import Decoder
 from tickerplant.writer.deduplicate import Deduplicator
 from tickerplant.writer.failpoints import Failpoints
+from tickerplant.writer.garbage import Garbage
 from tickerplant.writer.lock import WriterLock
 from tickerplant.writer.maintenance import Maintenance
 from tickerplant.writer.memory import use_returning_pool
@@ -57,9 +58,11 @@ def assemble(settings: WriterSettings, log: Log, stop: Stop, **wraps: Callable[[
     table = ensure_table(catalog)
     points = Failpoints(settings.failpoint)
     states = StateStore(table, settings.topic, log)
+    garbage = Garbage(table.io, grace=settings.grace)
     committer = Committer(
         table,
         states,
+        garbage,
         points,
         log,
         name=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
@@ -73,7 +76,7 @@ def assemble(settings: WriterSettings, log: Log, stop: Stop, **wraps: Callable[[
         "committer": committer,
         "dead_letters": DeadLetters(settings.bootstrap, settings.dead_letter_topic, settings.topic),
         "maintenance": Maintenance(
-            table, committer, Sweeper(catalog, IDENTIFIER, grace=settings.sweep_grace), log
+            table, committer, garbage, Sweeper(catalog, IDENTIFIER, grace=settings.grace), log
         ),
         "failpoints": points,
     }

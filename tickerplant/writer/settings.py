@@ -20,7 +20,7 @@ class WriterSettings:
     commit_interval: float
     commit_rows: int
     snapshots: int
-    sweep_grace: float
+    grace: float
     failpoint: str
 
     @classmethod
@@ -42,6 +42,6 @@ class WriterSettings:
             commit_rows=environment.integer("WRITER_COMMIT_ROWS", 50_000, low=1, high=1_000_000),
             snapshots=environment.integer("WRITER_SNAPSHOTS", 200, low=2, high=10_000),
             # Shorter than a commit with all its attempts, and files of a commit under way could be swept.
-            sweep_grace=environment.number("WRITER_SWEEP_GRACE", 600, low=120, high=86_400),
+            grace=environment.number("WRITER_DELETE_GRACE", 600, low=120, high=86_400),
             failpoint=environment.choice("WRITER_FAILPOINT", "none", allowed=("none", *POINTS)),
         )

@@ -56,10 +56,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Staged:
-    """A snapshot whose files are written, but which no reader can see yet."""
+    """A snapshot whose files are written, but which no reader can see yet.
+
+    Attributes:
+        snapshot: what is to be the current snapshot.
+        manifests: how many manifests it has.
+        left: files that the snapshot before refers to and this one does not.
+    """
 
     snapshot: Snapshot
     manifests: int
+    left: tuple[str, ...]
 
 
 def stage(table: Table, change: Change) -> Staged:
@@ -68,13 +75,13 @@ def stage(table: Table, change: Change) -> Staged:
     parent = metadata.current_snapshot()
     snapshot_id = metadata.new_snapshot_id()
     sequence_number = metadata.next_sequence_number()
-    manifests = parent.manifests(table.io) if parent else []
+    before = parent.manifests(table.io) if parent else []
     if change.operation is Operation.APPEND:
-        manifests = [manifest for manifest in manifests if _holds_files(manifest)]
+        manifests = [manifest for manifest in before if _holds_files(manifest)]
         if change.added:
             manifests = [_write_manifest(table, snapshot_id, _added(snapshot_id, change.added)), *manifests]
     else:
-        manifests = _rewrite(table, snapshot_id, manifests, change)
+        manifests = _rewrite(table, snapshot_id, before, change)
     path = f"{_metadata_folder(table)}/snap-{snapshot_id}-{uuid.uuid4()}.avro"
     with write_manifest_list(
         format_version=metadata.format_version,
@@ -96,7 +103,8 @@ def stage(table: Table, change: Change) -> Staged:
             "schema-id": metadata.current_schema_id,
         }
     )
-    return Staged(snapshot, len(manifests))
+    left = {manifest.manifest_path for manifest in before} - {m.manifest_path for m in manifests}
+    return Staged(snapshot, len(manifests), (*left, *change.removed))
 
 
 def publish(table: Table, staged: Staged, *, expire: Collection[int] = ()) -> None:
@@ -128,12 +136,12 @@ def publish(table: Table, staged: Staged, *, expire: Collection[int] = ()) -> No
     )
 
 
-def expirable(metadata: TableMetadata, *, keep: int) -> list[int]:
+def expirable(metadata: TableMetadata, *, keep: int) -> list[Snapshot]:
     """Name the snapshots that may go when the newest `keep` are to stay; branches and tags stay anyway."""
     held = {reference.snapshot_id for reference in metadata.refs.values()}
     oldest_first = sorted(metadata.snapshots, key=lambda snapshot: snapshot.sequence_number or 0)
     surplus = oldest_first[: max(0, len(oldest_first) - keep)]
-    return [snapshot.snapshot_id for snapshot in surplus if snapshot.snapshot_id not in held]
+    return [snapshot for snapshot in surplus if snapshot.snapshot_id not in held]
 
 
 def _rewrite(

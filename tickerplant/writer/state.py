@@ -5,7 +5,7 @@ file be lost, the intervals are read from the table itself.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +40,12 @@ def last_own_snapshot(table: Table) -> Snapshot | None:
         if snapshot.summary is not None and snapshot.summary.get(COMMIT):
             return snapshot
     return None
+
+
+def interval_files(snapshots: Iterable[Snapshot]) -> set[str]:
+    """Return the files with id intervals that snapshots refer to; several may share one."""
+    found = (s.summary.get(IDS) for s in snapshots if s.summary is not None)
+    return {path for path in found if path}
 
 
 class StateStore:

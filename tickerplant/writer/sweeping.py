@@ -1,4 +1,4 @@
-"""Files that no snapshot refers to any more are deleted, after a grace for those who still read them."""
+"""Find and delete what no snapshot refers to: what crashes and failed commits left behind."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.typedef import Identifier
 
-from tickerplant.writer.state import IDS
+from tickerplant.writer.state import interval_files
 
 
 class Sweeper:
@@ -71,8 +71,7 @@ class Sweeper:
         for snapshot in metadata.snapshots:
             manifests |= self._manifests(snapshot, table.io)
             paths.add(snapshot.manifest_list)
-            if snapshot.summary is not None and (ids := snapshot.summary.get(IDS)):
-                paths.add(ids)
+        paths |= interval_files(metadata.snapshots)
         lists = {snapshot.manifest_list for snapshot in metadata.snapshots}
         self._manifests_of = {path: self._manifests_of[path] for path in lists}
         self._files_of = {path: self._files_of[path] for path in manifests}

@@ -229,7 +229,7 @@ class Writer:
         self._metrics.lag_seconds.set(max(0.0, age) if behind else 0.0)
         tally = self._parts.maintenance.tally
         self._metrics.merges.set(tally.merges)
-        self._metrics.swept.set(tally.swept_files)
+        self._metrics.deleted.set(tally.deleted_files)
         self._metrics.maintenance_failures.set(tally.failures)
 
 

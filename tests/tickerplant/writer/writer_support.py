@@ -19,6 +19,7 @@ from tickerplant.writer.compaction import SmallFiles
 from tickerplant.writer.decode import Decoder, Reject
 from tickerplant.writer.deduplicate import Deduplicator
 from tickerplant.writer.failpoints import Failpoints
+from tickerplant.writer.garbage import Garbage
 from tickerplant.writer.maintenance import Maintenance
 from tickerplant.writer.metrics import Metrics
 from tickerplant.writer.source import Polled
@@ -170,7 +171,8 @@ def bench(
     table = table_at(folder)
     states = StateStore(table, TOPIC, log)
     points = Failpoints(failpoint)
-    committer = Committer(table, states, points, log, name=name, keep=keep, pause=lambda _: None)
+    garbage = Garbage(table.io, grace=grace)
+    committer = Committer(table, states, garbage, points, log, name=name, keep=keep, pause=lambda _: None)
     source = MemorySource(topic)
     dead_letters = MemoryDeadLetters()
     parts = Parts(
@@ -182,11 +184,11 @@ def bench(
         maintenance=Maintenance(
             table,
             committer,
+            garbage,
             Sweeper(table.catalog, IDENTIFIER, grace=grace),
             log,
             small_files=SmallFiles(fan_in=fan_in),
             most_manifests=most_manifests,
-            sweep_every=0.0,
         ),
         failpoints=points,
     )
