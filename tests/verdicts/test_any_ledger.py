@@ -114,6 +114,7 @@ def test_any_ledger_is_judged_as_a_slow_judge_does(  # noqa: PLR0917 - drawn by 
     if encoded:
         for name in ("symbol", "side", "source"):
             seen = seen.set_column(seen.schema.get_field_index(name), name, seen[name].dictionary_encode())
+        sent = sent.set_column(0, "symbol", sent["symbol"].dictionary_encode())
     assert_both_agree(sent, seen, rows_a_batch, fields, unit)
 
 

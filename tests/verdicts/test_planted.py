@@ -1,10 +1,13 @@
 """What was planted is found, all of it and nothing else, in a thousand random ledgers of 1 to 50,000 rows."""
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
-from planting import Ledgers, plant
+from planting import Ledgers, draw_trades, plant
 from slow_judge import slow_judge
+from tickproof.ledger import SEEN, SENT, as_table
 from tickproof.verdicts import Guarantee, HopVerdict, Kind, judge
 
 PLANS = 1000
@@ -47,3 +50,32 @@ def test_a_slow_judge_agrees(seed: int) -> None:
     counts, named = slow_judge(ledgers.sent, ledgers.seen)
     assert {kind: verdict.count(kind) for kind in Kind} == counts
     assert names_in(verdict) == named
+
+
+def test_a_reorder_window_of_a_thousand_across_lanes_gives_no_false_verdict() -> None:
+    rng = np.random.default_rng(1)
+    plan = draw_trades(rng, 200_000)
+    lanes = plan.codes % 12
+    sending = np.argsort(rng.permutation(plan.codes), kind="stable")
+    offsets = np.empty(len(plan.codes), np.int64)
+    offsets[np.lexsort((sending, lanes))] = np.arange(len(plan.codes))
+    wire = np.argsort(sending)
+    sent = as_table(SENT, plan.take(wire).columns() | {"expect": np.full(len(wire), "stored")})
+    arrival = wire[np.argsort(np.arange(len(wire)) + rng.integers(0, 1_000, len(wire)), kind="stable")]
+    place = {"lane": lanes[arrival], "offset": offsets[arrival], "source": np.full(len(wire), "live")}
+    seen = as_table(SEEN, plan.take(arrival).columns() | place)
+    verdict = verdict_on(Ledgers(sent, seen, set(), {}), seen)
+    assert verdict.ok
+    assert (verdict.sent, verdict.seen, verdict.anomalies) == (200_000, 200_000, ())
+
+
+def test_ids_far_apart_take_no_more_memory_than_trades() -> None:
+    ids = np.linspace(-(2**63) + 1, 2**63 - 1025, 100_000).astype(np.int64)
+    rows = {"symbol": np.full(len(ids), "ETHBTC"), "trade_id": ids}
+    sent, seen = as_table(SENT, rows | {"expect": np.full(len(ids), "stored")}), as_table(SEEN, rows)
+    tracemalloc.start()
+    verdict = judge(sent, seen, hop="lake", guarantee=Guarantee.EXACTLY_ONCE, fields=())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert verdict.ok
+    assert peak < 500 * len(ids)

@@ -77,7 +77,9 @@ class Account:
         if self.void is not None:
             return f"VOID: {self.void}, so there is nothing to balance at {self.hop}."
         if self.ok:
-            return f"{self.sent:,} sent = {self.trades:,} stored at {self.hop} + {self.garbage:,} quarantined."
+            return (
+                f"{self.sent:,} sent = {self.trades:,} stored at {self.hop} + {self.garbage:,} quarantined."
+            )
         books = f"{self.sent:,} sent = {self.trades:,} to be stored + {self.garbage:,} to be quarantined"
         there = f"{self.hop} holds {self.stored:,} of the trades and {self.quarantined:,} are in quarantine"
         lines = [f"{books}, but {there}."]

@@ -154,9 +154,7 @@ def _index_running(codes: Codes, ids: Ints, symbols: int) -> Indexed | None:
             return None
         distance += starts.take(codes[some])
         rows[distance] = np.arange(begin, begin + len(distance), dtype=np.int32)
-    if len(rows) and rows.min() < 0:  # some id stands twice
-        return None
-    descends = rows[1:] < rows[:-1]
+    descends = rows[1:] < rows[:-1]  # also where an id stands twice, since another is missing then: -1
     descends[starts[1:-1] - 1] = False
     if descends.any():
         return None
