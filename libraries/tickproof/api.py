@@ -176,7 +176,7 @@ class Api:
         if sent.num_rows <= then.num_rows:
             raise Void("no trade was sent since the snapshot was remembered.")
         seen = run.api.read(scene.first_ids, parameters={"snapshot": str(snapshot)})
-        _fail(f"As of snapshot {snapshot}", _verdict(then, seen, "older snapshot"))
+        _fail(f"As of snapshot {snapshot}", _verdict(then, seen, "older snapshot", later=True))
         logger.info(
             f"Snapshot {snapshot} holds {then.num_rows} trades; {sent.num_rows} were sent since the start."
         )
@@ -213,11 +213,11 @@ def _up_to(rows: pa.Table, last: Mapping[str, int]) -> pa.Table:
     return rows.filter(pc.fill_null(pc.less_equal(rows["trade_id"], limit), False))
 
 
-def _verdict(sent: pa.Table, seen: pa.Table, hop: str) -> HopVerdict:
+def _verdict(sent: pa.Table, seen: pa.Table, hop: str, *, later: bool = False) -> HopVerdict:
+    """Judge; trades that the flow added meanwhile only count (as phantoms) where `later` says so."""
     run = session.current()
     api = _api()
-    # Trades that the flow added meanwhile are not part of what is judged here.
-    judged = _up_to(seen, _newest(sent, ()))
+    judged = seen if later else _up_to(seen, _newest(sent, ()))
     return judge(
         sent, judged, hop=hop, guarantee=api.guarantee, event_time_unit=run.target.domain.event_time_unit
     )

@@ -95,10 +95,11 @@ class Lake:
         seen = run.scene.seen.get("lake")
         if seen is None or not seen.num_rows:
             raise Void("no trade of this test was seen in the lake.")
-        files = run.lake.inside().files
+        inside = run.lake.inside()
+        files = inside.files
         days = [next(iter(partition.values())) for partition in files["partition"].to_pylist()]
-        day_of = dict(zip(files["file_path"].to_pylist(), days, strict=True))
-        current = run.lake.read(run.scene.first_ids)
+        day_of = dict(zip(map(_file, files["file_path"].to_pylist()), map(_day, days), strict=True))
+        current = run.lake.read(run.scene.first_ids, snapshot=inside.snapshot_id)
         wrong = []
         late = set()
         for symbol, trade_id, time, path in zip(
@@ -109,7 +110,7 @@ class Lake:
         ):
             day = time // 1000 // DAY_US
             late.add(day)
-            if path in day_of and _day(day_of[path]) != day:
+            if day_of[_file(path)] != day:
                 wrong.append(f"{symbol} {trade_id}")
         if len(late) < 2:
             raise Void("all trades happened on one day; send some with `late_share`.")
@@ -126,6 +127,11 @@ def _hop() -> LakeHop:
     if hop is None:
         raise ValueError("The target has no lake; its file has no key `hops.lake`.")
     return hop
+
+
+def _file(path: str) -> str:
+    """Name a file by its folder and its own name, whether the path begins at the table or at the root."""
+    return "/".join(path.split("/")[-2:])
 
 
 def _day(value: object) -> int:
