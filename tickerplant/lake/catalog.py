@@ -7,7 +7,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import Table
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from tickerplant.lake.schema import IDENTIFIER, PARTITION_SPEC, PROPERTIES, SCHEMA, SORT_ORDER
 
@@ -36,7 +36,7 @@ def open_catalog(uri: str, warehouse: str) -> SqlCatalog:
     for attempt in range(1, _OPEN_ATTEMPTS + 1):
         try:
             catalog = SqlCatalog(CATALOG_NAME, uri=uri, warehouse=_address(warehouse))
-        except OperationalError as error:
+        except DatabaseError as error:
             if attempt == _OPEN_ATTEMPTS:
                 raise LakeUnavailableError(f"the catalog {uri} cannot be opened: {error.orig}") from error
         else:

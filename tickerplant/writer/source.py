@@ -85,7 +85,8 @@ class KafkaSource:
                 "message.max.bytes": _FETCH_BYTES,
                 "max.partition.fetch.bytes": _FETCH_BYTES // 4,
                 "reconnect.backoff.ms": 50,
-                "reconnect.backoff.max.ms": 1_000,
+                "reconnect.backoff.max.ms": 250,
+                "fetch.error.backoff.ms": 100,
                 "check.crcs": True,
                 "log_level": 0,  # librdkafka would write to standard error; what matters reaches error_cb
                 "error_cb": self._on_error,
@@ -132,6 +133,7 @@ class KafkaSource:
         polled = Polled(values, np.array(partitions, dtype=np.int32), np.array(offsets, dtype=np.int64))
         if values:
             self._unreachable = None
+            self._tell_of_jumps(polled)
             self._positions |= next_offsets(polled)
         elif self._unreachable is not None:
             self._look_again()
@@ -141,13 +143,13 @@ class KafkaSource:
         """Compare positions with what the last fetch of each partition told; costs no request."""
         lags = {}
         for number, position in self._positions.items():
-            _low, high = self._consumer.get_watermark_offsets(
+            low, high = self._consumer.get_watermark_offsets(
                 kafka.TopicPartition(self._topic, number), cached=True
             )
             if high < 0:
                 return None
             # A partition that was not read yet is at its beginning, wherever that is.
-            lags[number] = high - (position if position >= 0 else max(_low, 0))
+            lags[number] = high - (position if position >= 0 else max(low, 0))
         return lags or None
 
     def save(self, offsets: Mapping[int, int]) -> None:
@@ -161,6 +163,14 @@ class KafkaSource:
     def close(self) -> None:
         """Leave; waits for offsets that are on their way."""
         self._consumer.close()
+
+    def _tell_of_jumps(self, polled: Polled) -> None:
+        """Say so when the topic no longer holds what was to be read next, or was made anew."""
+        for number in np.unique(polled.partitions).tolist():
+            found = int(polled.offsets[polled.partitions == number].min())
+            expected = self._positions[number]
+            if expected >= 0 and found != expected:
+                self._log.error("source jumped", partition=number, expected=expected, found=found)
 
     def _look_again(self) -> None:
         """Ask whether the broker is back; librdkafka tells of losses only."""
