@@ -18,7 +18,7 @@ SENT_FILE = "sent.parquet"
 SEEN_FILE = "seen-{hop}.parquet"
 META_FILE = "meta.json"
 ROWS_A_GROUP = 1_000_000
-ROWS_A_BATCH = 131_072
+ROWS_A_BATCH = 65_536
 FEW_VALUES = ("symbol", "side", "hop", "source", "expect", "kind", "place")
 
 
