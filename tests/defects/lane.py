@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import yaml
 from robot.api import ExecutionResult
@@ -41,19 +43,25 @@ class Run:
 
 
 class Lane:
-    """A platform to be broken and mended.
+    """A kept platform to be broken and mended; beside it, one at a time, platforms that are broken from the start.
 
     Args:
         folder: Takes the state of stacks, and what runs leave behind.
+        apart: Defects that need a stack of their own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, apart: Sequence[Defect]) -> None:
         self.folder = folder
         self.stack = Stack.up(target.load("embedded"), keep=True)
         self._broken: str | None = None
-        self._runs = 0
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="apart")
+        self._apart = {defect.id: self._beside.submit(self._attack_apart, defect) for defect in apart}
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._beside.shutdown(cancel_futures=True)
         self.stack.down()
 
     def marker(self, defect: Defect) -> Path:
@@ -61,16 +69,15 @@ class Lane:
 
     def attack(self, defect: Defect) -> Run:
         """Break the platform, and run the tests that have to notice."""
-        tests = [*defect.before, *defect.kills]
-        if defect.spoils or defect.restarted:
-            return self.run(tests, str(_own_target(self.folder, defect, self.marker(defect))))
+        if defect.needs_own_stack:
+            return self._apart[defect.id].result()
         if self._broken != defect.service:
             self.mend()
         command = [sys.executable, "-m", "tickerplant.defects", defect.service, defect.id]
         self._broken = defect.service
+        # The suites wait themselves until all is healthy; they start while the service does.
         self.stack.restart(defect.service, command=command, environment={MARKER: str(self.marker(defect))})
-        self.stack.wait_healthy([defect.service], within=30)
-        return self.run(tests)
+        return self.run(defect.id, [*defect.before, *defect.kills])
 
     def mend(self) -> None:
         """Let the service that was broken last run as configured."""
@@ -79,11 +86,10 @@ class Lane:
             self.stack.wait_healthy([self._broken], within=30)
             self._broken = None
 
-    def run(self, tests: Sequence[str], platform: str = "embedded") -> Run:
+    def run(self, name: str, tests: Sequence[str], platform: str = "embedded") -> Run:
         """Run tests, given by their full names without the root, as a user would."""
-        self._runs += 1
-        results = self.folder / f"run-{self._runs:03}"
-        chosen = [word for name in tests for word in ("--test", f"Suites.{_literal(name)}")]
+        results = self.folder / "results" / name
+        chosen = [word for test in tests for word in ("--test", f"Suites.{_literal(test)}")]
         options = ["-v", f"TARGET:{platform}", "-v", f"SEED:{SEED}", "--log", "NONE", "--report", "NONE"]
         began = time.monotonic()
         robot = subprocess.run(
@@ -104,6 +110,10 @@ class Lane:
             said=robot.stdout,
             seconds=time.monotonic() - began,
         )
+
+    def _attack_apart(self, defect: Defect) -> Run:
+        own = _own_target(self.folder, defect, self.marker(defect))
+        return self.run(defect.id, [*defect.before, *defect.kills], str(own))
 
 
 def _literal(name: str) -> str:

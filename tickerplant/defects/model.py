@@ -85,3 +85,8 @@ class Defect:
     spoils: bool = False
     restarted: bool = False
     before: tuple[str, ...] = ()
+
+    @property
+    def needs_own_stack(self) -> bool:
+        """Whether a kept stack will not do."""
+        return self.spoils or self.restarted

@@ -39,3 +39,7 @@ class Group:
         """Save offsets, and wait until the broker has them."""
         places = [kafka.TopicPartition(self._topic, number, at) for number, at in offsets.items()]
         self._consumer.commit(offsets=places, asynchronous=False)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()

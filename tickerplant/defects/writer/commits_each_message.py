@@ -1,4 +1,4 @@
-"""A dozen messages make a commit, however many wait."""
+"""Sixteen messages make a commit, however many wait."""
 
 import pyarrow as pa
 from pyiceberg.manifest import DataFile
@@ -8,7 +8,7 @@ from tickerplant.defects.model import Around, Defect
 from tickerplant.writer.commit import Committer
 from tickerplant.writer.state import State
 
-FEW = 12
+FEW = 16
 
 
 class _Eager(Wrapped[Committer]):

@@ -13,14 +13,17 @@ class _Mixing(Wrapped[Decoder]):
     def __init__(self, part: Decoder, around: Around) -> None:
         super().__init__(part, around)
         self._turn = Every(500, first=100)
+        self._due = False
 
     def decode(self, polled: Polled) -> Decoded:
         decoded = self.part.decode(polled)
         symbols = decoded.rows["symbol"].to_pylist()
         order = np.arange(len(symbols))
         for row in range(1, len(symbols)):
-            if self._turn() and symbols[row] != symbols[row - 1]:
+            self._due = self._turn() or self._due
+            if self._due and symbols[row] != symbols[row - 1]:
                 order[[row - 1, row]] = order[[row, row - 1]]
+                self._due = False
         if not (order != np.arange(len(order))).any():
             return decoded
         self.reached()

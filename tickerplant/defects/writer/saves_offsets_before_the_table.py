@@ -25,6 +25,10 @@ class _Hasty(Wrapped[Source]):
             self._group.save(next_offsets(polled))
         return polled
 
+    def close(self) -> None:
+        self._group.close()
+        self.part.close()
+
 
 _POINTS = ("After Its Poll", "After Its File", "Before Its Commit")
 

@@ -16,6 +16,7 @@ class _Trusting(Wrapped[Committer]):
     def claim(self) -> State:
         state = self.part.claim()
         saved = self._group.offsets()
+        self._group.close()
         if all(state.offsets.get(number) == at for number, at in saved.items()):
             return state
         self.reached()
