@@ -61,7 +61,7 @@ clean: ## remove the venv, results and build leftovers (the download cache stays
 	@if [ -x $(bin)/tickproof ]; then $(bin)/tickproof down --all || true; fi
 	rm -rf $(venv) $(RESULTS) docs/libdoc dist .mypy_cache .ruff_cache .pytest_cache
 
-libraries := market platform pipeline lake bars api clients shapes warehouses
+libraries := market platform pipeline quarantine lake bars api clients shapes warehouses
 
 # The venv is made anew when the pins change.
 $(ready): pyproject.toml constraints.txt

@@ -1,31 +1,26 @@
 """Keywords that read trades through the API as its clients do: pages, zones, formats, snapshots."""
 
-import io
-import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet
 from robot.api import logger
 from robot.api.deco import keyword, library
 
-from tickproof import report, session
-from tickproof.ledger.schemas import SEEN, as_table
-from tickproof.probes.exact import exact
+from tickproof import formats, report, session
+from tickproof.misuse import MisuseError, at_least, one_of, some
+from tickproof.observing import sent_so_far
+from tickproof.probes.decoding import load_exactly
+from tickproof.scenes import Scene
 from tickproof.target import ApiHop
 from tickproof.verdicts import HopVerdict, Void, judge
 
 Asked = dict[str, str | int | Sequence[str]]
 
-TEXTS = pyarrow.csv.ConvertOptions(
-    column_types=dict.fromkeys(("price", "quantity", "event_time"), pa.string()),
-    include_columns=["symbol", "trade_id", "price", "quantity", "event_time", "side"],
-)
-"""Numbers and times of a CSV are read as the texts they are."""
+ZONE = re.compile(r"Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]")
 
 
 @library(scope="GLOBAL")
@@ -48,10 +43,13 @@ class Api:
         Raises:
             AssertionError: A page skipped, repeated or altered a row.
         """
+        some("page size", sizes)
+        for size in sizes:
+            at_least("A page size", size, 1)
         run, scene, sent = _judged()
         for size in sizes:
             seen = run.api.read(scene.first_ids, size)
-            _fail(f"In pages of {size} rows", _verdict(sent, seen, f"pages of {size}"))
+            _fail(f"In pages of {size} rows", _verdict(sent, _settled(scene, sent, seen), f"pages of {size}"))
             logger.info(f"{sent.num_rows} trades once each, in pages of {size} rows.")
 
     @keyword
@@ -60,28 +58,39 @@ class Api:
 
         Args:
             page_size: Rows a page; small enough that the limit is met.
+
+        Raises:
+            AssertionError: A page skipped, repeated or altered a row.
+            Void: The limit was not met.
         """
+        at_least("A page size", page_size, 1)
+        one_of("API key", "limited", _api().keys)
         run, scene, sent = _judged()
         before = run.api.traffic
         seen = run.api.read(scene.first_ids, page_size, key="limited")
         after = run.api.traffic
+        _fail("With a limited key", _verdict(sent, _settled(scene, sent, seen), "limited key"))
         if after.throttled == before.throttled:
             raise Void(f"the limit was not met in {after.requests - before.requests} requests.")
-        _fail("With a limited key", _verdict(sent, seen, "limited key"))
         logger.info(
             f"{after.requests - before.requests} requests, {after.throttled - before.throttled} told to wait."
         )
 
     @keyword
     def an_altered_cursor_should_be_refused(self) -> None:
-        """Take a page's cursor, change one character at a time, and see that each is answered with 400."""
+        """Take a page's cursor, change one character at a time, and see that each is answered with 400.
+
+        Raises:
+            AssertionError: An altered cursor was taken.
+            Void: There was no cursor.
+        """
         run, scene, _ = _judged()
         route = _api().trades
         asked: Asked = {
             route.symbol_parameter: list(scene.first_ids),
             route.page_size.parameter: 5,
         }
-        cursor = run.api.get(route.path, asked).json()[route.pages.next]
+        cursor = str(_page(asked).get(route.pages.next) or "")
         if not cursor:
             raise Void("the first page of 5 rows had no cursor.")
         for place in range(0, len(cursor), max(1, len(cursor) // 8)):
@@ -100,18 +109,29 @@ class Api:
 
         Args:
             offsets: `Z` or offsets such as `+05:45`.
+
+        Raises:
+            AssertionError: A zone gives other rows than those between the bounds.
+            Void: All trades happened at the same instant.
         """
+        some("zone", offsets)
+        for offset in offsets:
+            if not ZONE.fullmatch(offset):
+                raise MisuseError(f"A zone is Z or an offset such as +05:45, but it is {offset or 'empty'}.")
         run, scene, sent = _judged()
-        times = sorted(sent["event_time"].cast(pa.int64()).to_pylist())
+        instants = sent["event_time"].cast(pa.int64())
+        times = sorted(instants.to_pylist())
         start, end = times[len(times) // 4], times[3 * len(times) // 4]
         if start == end:
             raise Void("all trades of this test happened at the same instant.")
-        instants = sent["event_time"].cast(pa.int64())
         inside = sent.filter(pc.and_(pc.greater_equal(instants, start), pc.less(instants, end)))
         for offset in offsets:
             bounds = {"start": _written(start, offset), "end": _written(end, offset)}
             seen = run.api.read(scene.first_ids, parameters=bounds)
-            _fail(f"From {bounds['start']} up to {bounds['end']}", _verdict(inside, seen, f"zone {offset}"))
+            _fail(
+                f"From {bounds['start']} up to {bounds['end']}",
+                _verdict(inside, _settled(scene, sent, seen), f"zone {offset}"),
+            )
         logger.info(f"{inside.num_rows} of {sent.num_rows} trades, the same in {', '.join(offsets)}.")
 
     @keyword
@@ -120,63 +140,95 @@ class Api:
 
         Args:
             limits: Values of the parameter that limits a page.
+
+        Raises:
+            AssertionError: A page is shorter or longer.
         """
+        some("limit", limits)
         run, scene, _ = _judged()
         route = _api().trades
         there = run.lake.count(list(scene.first_ids))
         for limit in limits:
-            parameters: Asked = {
-                route.symbol_parameter: list(scene.first_ids),
-                route.page_size.parameter: limit,
-            }
-            rows = len(run.api.get(route.path, parameters).json()[route.rows])
+            page = _page(
+                {route.symbol_parameter: list(scene.first_ids), route.page_size.parameter: limit},
+            )
+            rows = len(page[route.rows])
             if rows != min(limit, there):
                 raise AssertionError(
                     f"A limit of {limit} should give {min(limit, there)} rows, but it gave {rows}."
                 )
 
     @keyword
-    def formats_should_hold_every_trade(self, *formats: str) -> None:
+    def formats_should_hold_every_trade(self, *forms: str) -> None:
         """Take the same trades in each format and judge each like a hop of its own.
 
         Args:
-            formats: `json`, `ndjson`, `csv`, `arrow`, `parquet`.
+            forms: `json`, `ndjson`, `csv`, `arrow`, `parquet`.
+
+        Raises:
+            AssertionError: A format cannot be read, or misses, repeats or alters a trade.
+            Void: The trades do not fit into one page.
         """
+        some("format", forms)
+        for form in forms:
+            one_of("format", form, formats.READERS)
         run, scene, sent = _judged()
         route = _api().trades
+        if sent.num_rows > route.page_size.most:
+            raise Void(f"{sent.num_rows:,} trades do not fit into one page of {route.page_size.most:,} rows.")
+        instants = sent["event_time"].cast(pa.int64())
         verdicts = []
-        for form in formats:
+        for form in forms:
             parameters: Asked = {
                 route.symbol_parameter: list(scene.first_ids),
                 route.page_size.parameter: route.page_size.most,
+                # On a platform that was kept for long the symbols have more trades than one page holds.
+                "start": _written(pc.min(instants).as_py(), "Z"),
+                "end": _written(pc.max(instants).as_py() + 1000, "Z"),
                 "format": form,
             }
             answer = run.api.get(route.path, parameters)
             if answer.status_code != 200:
                 raise AssertionError(f"The format {form} should be served, but it is {answer.status_code}.")
-            rows = _READERS[form](answer.content)
-            verdicts.append(_verdict(sent, _mine(rows, scene.first_ids), form))
+            rows = _since(formats.read(form, answer.content, route.rows), scene.first_ids)
+            verdicts.append(_verdict(sent, _settled(scene, sent, rows), form))
         report.verdict_table(verdicts)
         for verdict in verdicts:
             _fail(f"As {verdict.hop}", verdict)
 
     @keyword
     def remember_snapshot(self) -> None:
-        """Note the newest snapshot and the trades that it holds, for `Snapshot Should Hold What Was Remembered`."""
-        run, scene, sent = _judged()
-        scene.remembered = (run.api.get("/v1/trades", {"limit": 1}).json()["snapshot"], sent)
+        """Note the newest snapshot and the trades that it holds, for `Snapshot Should Hold What Was Remembered`.
+
+        Raises:
+            MisuseError: Trades are being sent: nobody can tell which of them the snapshot holds.
+        """
+        _, scene, sent = _judged()
+        if scene.flow().play.progress().state == "running":
+            raise MisuseError(
+                "Trades are being sent; use `Finish Sending Trades` before `Remember Snapshot`."
+            )
+        route = _api().trades
+        scene.remembered = (_page({route.page_size.parameter: 1})["snapshot"], sent)
 
     @keyword
     def snapshot_should_hold_what_was_remembered(self) -> None:
-        """Ask as of the remembered snapshot: exactly the trades of then, none that came later."""
+        """Ask as of the remembered snapshot: exactly the trades of then, none that came later.
+
+        Raises:
+            AssertionError: The snapshot holds other trades than it did.
+            Void: No trade came since it was remembered.
+        """
+        run = session.current()
+        if run.scene.remembered is None:
+            raise MisuseError("No snapshot is remembered; use `Remember Snapshot` first.")
         run, scene, sent = _judged()
-        if scene.remembered is None:
-            raise ValueError("No snapshot is remembered; use `Remember Snapshot` first.")
+        assert scene.remembered is not None
         snapshot, then = scene.remembered
         if sent.num_rows <= then.num_rows:
-            raise Void("no trade was sent since the snapshot was remembered.")
+            raise Void("no trade was seen at the API since the snapshot was remembered.")
         seen = run.api.read(scene.first_ids, parameters={"snapshot": str(snapshot)})
-        _fail(f"As of snapshot {snapshot}", _verdict(then, seen, "older snapshot", later=True))
+        _fail(f"As of snapshot {snapshot}", _verdict(then, seen, "older snapshot"))
         logger.info(
             f"Snapshot {snapshot} holds {then.num_rows} trades; {sent.num_rows} were sent since the start."
         )
@@ -184,19 +236,30 @@ class Api:
 
 def _api() -> ApiHop:
     hop = session.current().target.hops.api
-    assert hop is not None
+    if hop is None:
+        raise MisuseError("The target has no API; its file has no key `hops.api`.")
     return hop
 
 
-def _judged() -> tuple[session.Session, session.Scene, pa.Table]:
+def _judged() -> tuple[session.Session, Scene, pa.Table]:
     """Return what was judged to be behind the API already: later trades of a flow do not count."""
     run = session.current()
-    scene = run.scene
-    seen = scene.seen.get("api")
+    _api()
+    seen = run.scene.seen.get("api")
     if seen is None:
-        raise ValueError("Say first that `Every hop holds every trade`: what is not there cannot be paged.")
-    sent = scene.sent()
+        raise MisuseError("Say first that `Every hop holds every trade`: what is not there cannot be paged.")
+    scene, sent = sent_so_far(run)
     return run, scene, _up_to(sent, _newest(seen, scene.first_ids))
+
+
+def _page(asked: Asked) -> Mapping[str, Any]:
+    """Ask for one page of trades."""
+    route = _api().trades
+    answer = session.current().api.get(route.path, asked)
+    if answer.status_code != 200:
+        raise AssertionError(f"GET {route.path} should answer 200, but answered {answer.status_code}.")
+    page: Mapping[str, Any] = load_exactly(answer.content)
+    return page
 
 
 def _newest(rows: pa.Table, symbols: Iterable[str]) -> dict[str, int]:
@@ -207,28 +270,44 @@ def _newest(rows: pa.Table, symbols: Iterable[str]) -> dict[str, int]:
 
 def _up_to(rows: pa.Table, last: Mapping[str, int]) -> pa.Table:
     """Keep the rows of these symbols up to these ids."""
-    limit = pc.take(
-        pa.array(last.values(), pa.int64()), pc.index_in(rows["symbol"], pa.array(list(last), pa.string()))
-    )
-    return rows.filter(pc.fill_null(pc.less_equal(rows["trade_id"], limit), False))
+    return rows.filter(pc.fill_null(pc.less_equal(rows["trade_id"], _of_each(rows, last)), False))
 
 
-def _verdict(sent: pa.Table, seen: pa.Table, hop: str, *, later: bool = False) -> HopVerdict:
-    """Judge; trades that the flow added meanwhile only count (as phantoms) where `later` says so."""
+def _since(rows: pa.Table, first: Mapping[str, int]) -> pa.Table:
+    """Leave out what is older than these ids; what is of other symbols stays, to be judged."""
+    return rows.filter(pc.fill_null(pc.greater_equal(rows["trade_id"], _of_each(rows, first)), True))
+
+
+def _of_each(rows: pa.Table, ids: Mapping[str, int]) -> pa.Array:
+    places = pc.index_in(rows["symbol"], pa.array(list(ids), pa.string()))
+    return pc.take(pa.array(ids.values(), pa.int64()), places)
+
+
+def _settled(scene: Scene, sent: pa.Table, seen: pa.Table) -> pa.Table:
+    """Leave out what the flow added since `sent` was judged to be there; what nobody planned stays."""
+    behind, planned = _of_each(seen, _newest(sent, ())), _of_each(seen, scene.next_ids())
+    came_later = pc.and_(pc.greater(seen["trade_id"], behind), pc.less(seen["trade_id"], planned))
+    return seen.filter(pc.invert(pc.fill_null(came_later, False)))
+
+
+def _verdict(sent: pa.Table, seen: pa.Table, hop: str) -> HopVerdict:
     run = session.current()
-    api = _api()
-    judged = seen if later else _up_to(seen, _newest(sent, ()))
     return judge(
-        sent, judged, hop=hop, guarantee=api.guarantee, event_time_unit=run.target.domain.event_time_unit
+        sent,
+        seen,
+        hop=hop,
+        guarantee=_api().guarantee,
+        event_time_unit=run.target.domain.event_time_unit,
     )
 
 
 def _fail(where: str, verdict: HopVerdict) -> None:
     try:
         verdict.fail_if_any()
-    except AssertionError as error:
-        error.args = (str(error) if str(error).startswith("VOID") else f"{where}: {error}",)
+    except Void:
         raise
+    except AssertionError as error:
+        raise AssertionError(f"{where}: {error}") from None
 
 
 def _written(instant_ns: int, offset: str) -> str:
@@ -242,49 +321,3 @@ def _written(instant_ns: int, offset: str) -> str:
     moment = datetime.fromtimestamp(instant_ns // 1_000_000_000, zone)
     text = moment.replace(microsecond=instant_ns % 1_000_000_000 // 1000).isoformat(timespec="microseconds")
     return text.replace("+00:00", "Z") if offset == "Z" else text
-
-
-def _mine(rows: pa.Table, first_ids: Mapping[str, int]) -> pa.Table:
-    names = pa.array(list(first_ids))
-    first = pc.take(pa.array(list(first_ids.values()), pa.int64()), pc.index_in(rows["symbol"], names))
-    return rows.filter(pc.fill_null(pc.greater_equal(rows["trade_id"], first), False))
-
-
-def _sightings(rows: pa.Table) -> pa.Table:
-    """Make sightings of a table whose prices and times are texts, or exact already."""
-    columns: dict[str, object] = {
-        "symbol": rows["symbol"],
-        "trade_id": rows["trade_id"],
-        "side": rows["side"],
-    }
-    for name in ("price", "quantity"):
-        values = rows[name]
-        columns[name] = exact(values, name, str) if pa.types.is_string(values.type) else values
-    times = rows["event_time"]
-    columns["event_time"] = times.cast(SEEN.field("event_time").type)
-    return as_table(SEEN, columns)
-
-
-def _lines(content: bytes) -> pa.Table:
-    wanted = pa.schema(
-        [("symbol", pa.string()), ("trade_id", pa.int64()), ("side", pa.string())]
-        + [(name, pa.string()) for name in ("price", "quantity", "event_time")]
-    )
-    return pyarrow.json.read_json(
-        io.BytesIO(content),
-        parse_options=pyarrow.json.ParseOptions(explicit_schema=wanted, unexpected_field_behavior="ignore"),
-    )
-
-
-def _json(content: bytes) -> pa.Table:
-    rows: Sequence[Mapping[str, object]] = json.loads(content, parse_float=str)[_api().trades.rows]
-    return pa.Table.from_pylist(list(rows))
-
-
-_READERS = {
-    "json": lambda content: _sightings(_json(content)),
-    "ndjson": lambda content: _sightings(_lines(content)),
-    "csv": lambda content: _sightings(pyarrow.csv.read_csv(io.BytesIO(content), convert_options=TEXTS)),
-    "arrow": lambda content: _sightings(pa.ipc.open_stream(content).read_all()),
-    "parquet": lambda content: _sightings(pyarrow.parquet.read_table(io.BytesIO(content))),
-}

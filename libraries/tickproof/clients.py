@@ -6,17 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import pyarrow as pa
 import requests
 from robot.api import logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from tickproof import session
+from tickproof.misuse import MisuseError, at_least, one_of
+from tickproof.observing import sent_so_far
 from tickproof.probes.contract import HOSTILE, Contract, Route, problem_fault, told_inside
 from tickproof.target import ApiHop
 from tickproof.verdicts import Void
 
 WRONG_KEY = "tickproof-wrong-key"
+MANY = 2000
+CHEAP = "/v1/symbols"
+"""A route to call again and again."""
+NOTHING_KNOWN = {"symbol": "BTCUSDT", "interval": "1m", "date": "2026-01-01"}
+"""Values that make sense, but do not exist on an empty platform."""
 
 
 @library(scope="GLOBAL")
@@ -43,7 +51,8 @@ class Clients:
         hop = _api()
         headers = {}
         if key is not None:
-            assert hop.key_header is not None
+            if hop.key_header is None:
+                raise MisuseError("The target's API takes no key; its file has no key `hops.api.key_header`.")
             headers[hop.key_header] = WRONG_KEY if key == "wrong" else _key(hop, key)
         http = _requests_library()
         # `Create Session` would log the header; the session gets its key behind the log's back.
@@ -74,6 +83,12 @@ class Clients:
         routes = [route for route in contract.routes() if route.guarded]
         if not routes:
             raise Void("the published contract protects no route, so there is nothing to be refused.")
+        beside = _api().trades.path.rpartition("/")[0] + "/"
+        for route in contract.routes():
+            if route.path.startswith(beside) and not route.guarded and beside != "/":
+                raise AssertionError(
+                    f"The published contract should protect {route.path}, but asks for no key."
+                )
         for route in routes:
             answer = contract.call(*_filled(route, {}))
             fault = problem_fault(answer, status)
@@ -92,8 +107,9 @@ class Clients:
         routes = list(contract.routes())
         if not routes:
             raise Void("the published contract lists no route.")
+        known = _known_values()
         for route in routes:
-            answer = contract.call(*_filled(route, _known_values()))
+            answer = contract.call(*_filled(route, known))
             if answer.status_code != 200:
                 raise AssertionError(f"{_asked(answer)} should answer 200, but it is {answer.status_code}.")
             fault = contract.fault(answer)
@@ -109,11 +125,11 @@ class Clients:
             alias: A session with a valid key.
         """
         contract = _contract(alias)
-        asked = 0
+        asked, known = 0, _known_values()
         for route in contract.routes():
             for name, place, _ in route.parameters:
                 for text in HOSTILE if place != "header" else ():
-                    answer = contract.call(*_filled(route, {**_known_values(), name: text}))
+                    answer = contract.call(*_filled(route, {**known, name: text}))
                     asked += 1
                     fault = _client_error_fault(answer)
                     if fault:
@@ -128,8 +144,11 @@ class Clients:
     def every_route_should_answer_empty(self) -> None:
         """On a platform without a trade, see that every route answers as published, with no row in it."""
         contract = published_contract()
-        for route in contract.routes():
-            answer = contract.call(*_filled(route, _known_values(symbol="BTCUSDT")))
+        routes = list(contract.routes())
+        if not routes:
+            raise Void("the published contract lists no route.")
+        for route in routes:
+            answer = contract.call(*_filled(route, NOTHING_KNOWN))
             if route.named("path"):
                 fault = problem_fault(answer, 404)
             elif answer.status_code == 200:
@@ -140,25 +159,16 @@ class Clients:
                 raise AssertionError(f"{route.path} on an empty platform: {fault}.")
 
     @keyword
-    def use_up_limit(self, alias: str, *, at_most: int = 2000) -> None:
+    def use_up_limit(self, alias: str, *, at_most: int = MANY) -> None:
         """Call until the key's limit refuses, and see that the refusal is a 429 problem with Retry-After.
 
         Args:
             alias: A session with a key of a small limit.
             at_most: Calls after which there is no limit to be seen.
         """
-        contract = _contract(alias)
-        for n in range(at_most):
-            answer = contract.call("/v1/symbols")
-            if answer.status_code == 429:
-                fault = problem_fault(answer, 429) or _retry_fault(answer)
-                if fault:
-                    raise AssertionError(f"The refusal by the rate limit: {fault}.")
-                logger.info(f"Call {n + 1} was refused; Retry-After {answer.headers['Retry-After']} s.")
-                return
-        raise AssertionError(
-            f"The limit of {alias} should end {at_most} calls in a row, but none was refused."
-        )
+        at_least("The number of calls", at_most, 1)
+        told, calls = _refusal(_contract(alias), alias, at_most)
+        logger.info(f"Call {calls} was refused; Retry-After {told} s.")
 
     @keyword
     def other_key_should_still_be_served(self, alias: str) -> None:
@@ -167,7 +177,7 @@ class Clients:
         Args:
             alias: The session with the other key.
         """
-        answer = _contract(alias).call("/v1/symbols")
+        answer = _contract(alias).call(CHEAP)
         if answer.status_code != 200:
             raise AssertionError(
                 f"The limit of one key should not touch another, but {alias} was answered {answer.status_code}."
@@ -175,25 +185,33 @@ class Clients:
 
     @keyword
     def waiting_as_told_should_be_served(self, alias: str) -> None:
-        """After a refusal wait exactly as `Retry-After` says, and see that the next call is served.
+        """Meet the refusal, wait exactly as `Retry-After` says, and see that the next call is served.
 
         Args:
             alias: The session that used up its limit.
         """
         contract = _contract(alias)
-        answer = contract.call("/v1/symbols")
-        if answer.status_code != 429:
-            raise Void(
-                f"{alias} is not refused (status {answer.status_code}), so there is nothing to wait for."
-            )
-        told = float(answer.headers["Retry-After"])
+        # Since the last refusal a call or two may be allowed again.
+        told, _ = _refusal(contract, alias, MANY)
         time.sleep(told)  # the client's own obedience is what is judged here, so this wait is not polled
-        again = contract.call("/v1/symbols")
+        again = contract.call(CHEAP)
         if again.status_code != 200:
             raise AssertionError(
-                f"A client that waits {told:g} s as Retry-After says should be served, "
+                f"A client that waits {told} s as Retry-After says should be served, "
                 f"but it was answered {again.status_code}."
             )
+
+
+def _refusal(contract: Contract, alias: str, at_most: int) -> tuple[int, int]:
+    """Call until the limit refuses; return the seconds that the client is told to wait, and the number of calls."""
+    for n in range(at_most):
+        answer = contract.call(CHEAP)
+        if answer.status_code == 429:
+            fault = problem_fault(answer, 429) or _retry_fault(answer)
+            if fault:
+                raise AssertionError(f"The refusal by the rate limit: {fault}.")
+            return int(answer.headers["Retry-After"]), n + 1
+    raise AssertionError(f"The limit of {alias} should end {at_most} calls in a row, but none was refused.")
 
 
 def published_contract() -> Contract:
@@ -205,13 +223,12 @@ def published_contract() -> Contract:
 def _api() -> ApiHop:
     hop = session.current().platform.hops.api
     if hop is None:
-        raise ValueError("The target has no API; its file has no key `hops.api`.")
+        raise MisuseError("The target has no API; its file has no key `hops.api`.")
     return hop
 
 
 def _key(hop: ApiHop, use: str) -> str:
-    if use not in hop.keys:
-        raise ValueError(f"The target has no key {use}; allowed: {', '.join(hop.keys)}.")
+    one_of("API key", use, hop.keys)
     return str(hop.keys[use].read(session.current().stack.variables).value)
 
 
@@ -232,18 +249,15 @@ def _contract(alias: str) -> Contract:
     return Contract(hop.url, headers=headers)
 
 
-def _known_values(symbol: str | None = None) -> dict[str, object]:
+def _known_values() -> dict[str, str]:
     """Values that exist on the platform, by the names that its contract uses."""
-    day = "2026-01-01"
-    if symbol is None:
-        scene = session.current().scene
-        symbol = scene.symbols[0].symbol
-        sent = scene.sent()
-        day = sent["event_time"][0].as_py().strftime("%Y-%m-%d")
-    return {"symbol": symbol, "interval": "1m", "date": day}
+    _, sent = sent_so_far(session.current())
+    first = sent.slice(0, 1)
+    day = first["event_time"].cast(pa.timestamp("ns")).cast(pa.date32())[0].as_py()
+    return NOTHING_KNOWN | {"symbol": first["symbol"][0].as_py(), "date": day.isoformat()}
 
 
-def _filled(route: Route, values: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+def _filled(route: Route, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Put values into a route: what its path needs, and what its query demands or the values name."""
     path = re.sub(
         r"{(\w+)}",
@@ -264,9 +278,11 @@ def _rows_fault(answer: requests.Response) -> str | None:
     if "json" not in answer.headers.get("Content-Type", ""):
         return told_inside(answer.text)
     body = answer.json()
-    rows = body.get("data") if isinstance(body, dict) else None
-    traded = [row for row in rows or () if "symbol" in row]
-    return f"there should be no symbol, but there are {len(traded)}" if traded else None
+    if not isinstance(body, dict):
+        return None
+    rows = [row for row in body.get("data") or () if "symbol" in row]
+    count = body.get("rows") or 0
+    return f"there should be no trade, but there are {len(rows) or count}" if rows or count else None
 
 
 def _retry_fault(answer: requests.Response) -> str | None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tickproof import session
 from tickproof.probes.metrics import Metrics, read_metrics
+from tickproof.verdicts import Void
 
 LOG_LINES = 5000
 
@@ -50,8 +51,15 @@ def spoken(missing: frozenset[Span]) -> str:
 
 
 def gap_metrics() -> Metrics:
-    """Read the metrics of the feed."""
-    return read_metrics(session.current().platform.metrics["feed"])
+    """Read the metrics of the feed.
+
+    Raises:
+        Void: The target does not say where they are.
+    """
+    published = session.current().platform.metrics
+    if "feed" not in published:
+        raise Void("the target's file does not say where the feed's metrics are (`metrics.feed`).")
+    return read_metrics(published["feed"])
 
 
 def told_since(before: Metrics) -> Told:
@@ -62,7 +70,7 @@ def told_since(before: Metrics) -> Told:
     """
     run = session.current()
     first = run.scene.first_ids
-    reports = run.kafka.gaps(run.scene.since)["value"].to_pylist()
+    reports = run.kafka.gaps(run.scene.marks.topics)["value"].to_pylist()
     lines = [line for line in run.stack.log_tail("feed", LOG_LINES) if '"gap_unrepaired"' in line]
     now = gap_metrics()
     name = "feed_gaps_unrepaired_total"

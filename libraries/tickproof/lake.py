@@ -1,11 +1,18 @@
 """Keywords that judge the lake's own bookkeeping: files, offsets, counts, days."""
 
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import TypeVar
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from robot.api import logger
 from robot.api.deco import keyword, library
 
 from tickproof import session
+from tickproof.misuse import MisuseError
+from tickproof.observing import sent_so_far
 from tickproof.probes.lake import LakeInside
 from tickproof.target import LakeHop
 from tickproof.verdicts import Void
@@ -14,11 +21,13 @@ from tickproof.verdicts.snapshots import (
     additions_equal_rows,
     commits_bounded,
     counts_equal_rows,
+    lineage,
     no_file_live_twice,
     offsets_only_grow,
 )
 
-DAY_US = 86_400_000_000
+TRIES = 5
+T = TypeVar("T")
 
 
 @library(scope="GLOBAL")
@@ -28,6 +37,7 @@ class Lake:
     @keyword
     def no_data_file_should_be_live_twice(self) -> None:
         """See that each live data file stands in one manifest entry only; otherwise its rows count twice."""
+        _hop()
         entries = session.current().lake.inside().entries
         files = pc.struct_field(entries["data_file"], "file_path")
         _tell(no_file_live_twice(pa.table({"status": entries["status"], "file_path": files})))
@@ -35,36 +45,34 @@ class Lake:
     @keyword
     def source_offsets_should_only_grow(self) -> None:
         """See that the offsets which travel with the snapshots grow or stay, and are not ahead of the topic."""
-        run = session.current()
         key = _hop().offsets_property
+        run = session.current()
         kafka = run.target.hops.kafka
         if key is None or kafka is None:
             raise Void(
                 "the target's file names no summary property with offsets (`hops.lake.offsets_property`)."
             )
         inside = run.lake.inside()
-        _tell(offsets_only_grow(_summaries(inside), key=key, ends=run.kafka.ends(kafka.topic)[kafka.topic]))
+        _tell(
+            offsets_only_grow(
+                lineage(inside.snapshots, inside.snapshot_id),
+                key=key,
+                ends=run.kafka.ends(kafka.topic)[kafka.topic],
+            )
+        )
 
     @keyword
     def summary_counts_should_equal_rows(self) -> None:
         """See that summary, manifests and a scan of the newest snapshot count the same files and rows."""
         run = session.current()
-        inside = run.lake.inside()
-        if inside.snapshot_id is None:
-            raise Void("the table has no snapshot.")
-        summaries = _summaries(inside)
-        files = inside.files
-        newest = next(
-            summary
-            for summary, snapshot in zip(summaries, _ordered(inside)["snapshot_id"].to_pylist(), strict=True)
-            if snapshot == inside.snapshot_id
-        )
+        inside, rows = _at_one_snapshot(lambda snapshot: run.lake.read(snapshot=snapshot).num_rows)
+        summaries = lineage(inside.snapshots, inside.snapshot_id)
         _tell(
             counts_equal_rows(
-                newest,
-                files=files.num_rows,
-                records=pc.sum(files["record_count"]).as_py() or 0,
-                rows=run.lake.read(snapshot=inside.snapshot_id).num_rows,
+                summaries[-1],
+                files=inside.files.num_rows,
+                records=pc.sum(inside.files["record_count"]).as_py() or 0,
+                rows=rows,
                 snapshot=inside.snapshot_id,
             )
         )
@@ -78,55 +86,66 @@ class Lake:
             raise Void("the target's file declares no bounds of the table (`hops.lake.bounds`).")
         inside = session.current().lake.inside()
         times = inside.snapshots["committed_at"].cast(pa.timestamp("ns")).cast(pa.int64()).to_pylist()
-        days = len({str(partition) for partition in inside.files["partition"].to_pylist()})
+        days = Counter(str(partition) for partition in inside.files["partition"].to_pylist())
         _tell(
             commits_bounded(
-                times,
-                files=inside.files.num_rows,
-                per_minute=bounds.commits_a_minute,
-                most_files=bounds.files * max(1, days),
+                times, files_by_day=days, per_minute=bounds.commits_a_minute, most_files=bounds.files
             )
         )
 
     @keyword
     def trades_should_stand_in_the_partition_of_their_day(self) -> None:
-        """See for each trade of this test that the partition of its file is the day (UTC) of its event time."""
+        """See for each trade of this test that the partition of its file is the day (UTC) of its event time.
+
+        Raises:
+            AssertionError: One stands in another day, or the table has no such partitions.
+            Void: All trades happened on one day, so that any partition would do.
+        """
         run = session.current()
-        seen = run.scene.seen.get("lake")
-        if seen is None or not seen.num_rows:
-            raise Void("no trade of this test was seen in the lake.")
-        inside = run.lake.inside()
-        files = inside.files
-        days = [next(iter(partition.values())) for partition in files["partition"].to_pylist()]
-        day_of = dict(zip(map(_file, files["file_path"].to_pylist()), map(_day, days), strict=True))
-        current = run.lake.read(run.scene.first_ids, snapshot=inside.snapshot_id)
-        wrong = []
-        late = set()
-        for symbol, trade_id, time, path in zip(
-            *(current[name].to_pylist() for name in ("symbol", "trade_id")),
-            current["event_time"].cast(pa.int64()).to_pylist(),
-            current["place"].to_pylist(),
-            strict=True,
-        ):
-            day = time // 1000 // DAY_US
-            late.add(day)
-            if day_of[_file(path)] != day:
-                wrong.append(f"{symbol} {trade_id}")
-        if len(late) < 2:
-            raise Void("all trades happened on one day; send some with `late_share`.")
+        scene, _ = sent_so_far(run)
+        inside, seen = _at_one_snapshot(lambda snapshot: run.lake.read(scene.first_ids, snapshot=snapshot))
+        days = seen["event_time"].cast(pa.timestamp("ns")).cast(pa.date32()).cast(pa.int32()).to_pylist()
+        if len(set(days)) < 2:
+            raise Void("the trades in the lake do not span two days; send some with `late_share`.")
+        partitions = {
+            _file(path): _day(partition)
+            for path, partition in zip(
+                inside.files["file_path"].to_pylist(), inside.files["partition"].to_pylist(), strict=True
+            )
+        }
+        wrong = [
+            f"{symbol} {trade_id} in {_dated(partitions.get(_file(place)))}, not {_dated(day)}"
+            for symbol, trade_id, place, day in zip(
+                *(seen[name].to_pylist() for name in ("symbol", "trade_id", "place")), days, strict=True
+            )
+            if partitions.get(_file(place)) != day
+        ]
         if wrong:
             raise AssertionError(
                 f"Each trade should stand in the partition of its event time's day, "
-                f"but {len(wrong):,} of {current.num_rows:,} do not: {', '.join(wrong[:5])}."
+                f"but {len(wrong):,} of {seen.num_rows:,} do not.\nFirst: {'; '.join(wrong[:3])}."
             )
-        logger.info(f"{current.num_rows:,} trades stand in the partitions of {len(late)} days.")
+        logger.info(f"{seen.num_rows:,} trades stand in the partitions of {len(set(days))} days.")
 
 
 def _hop() -> LakeHop:
     hop = session.current().target.hops.lake
     if hop is None:
-        raise ValueError("The target has no lake; its file has no key `hops.lake`.")
+        raise MisuseError("The target has no lake; its file has no key `hops.lake`.")
     return hop
+
+
+def _at_one_snapshot(look: Callable[[int], T]) -> tuple[LakeInside, T]:
+    """Look inside the table and at its newest snapshot; anew when that expires in between."""
+    lake = session.current().lake
+    for _ in range(TRIES - 1):
+        inside = lake.inside()
+        try:
+            return inside, look(inside.snapshot_id)
+        except Void:
+            logger.info(f"Snapshot {inside.snapshot_id} expired while it was looked at.")
+    inside = lake.inside()
+    return inside, look(inside.snapshot_id)
 
 
 def _file(path: str) -> str:
@@ -134,21 +153,16 @@ def _file(path: str) -> str:
     return "/".join(path.split("/")[-2:])
 
 
-def _day(value: object) -> int:
-    """A day partition is a date or its number since the epoch, as the catalog gives it."""
-    if isinstance(value, int):
+def _day(partition: Mapping[str, object]) -> int | None:
+    """A day partition is a date or its number since the epoch, as the catalog gives it; None where there is none."""
+    value = next(iter(partition.values()), None)
+    if value is None or isinstance(value, int):
         return value
     return int(pa.scalar(value, pa.date32()).cast(pa.int32()).as_py())
 
 
-def _ordered(inside: LakeInside) -> pa.Table:
-    return inside.snapshots.sort_by("committed_at")
-
-
-def _summaries(inside: LakeInside) -> list[dict[str, str]]:
-    """Return the summary of each snapshot, oldest first, with its operation."""
-    rows = _ordered(inside).to_pylist()
-    return [{**dict(row["summary"] or {}), "operation": str(row["operation"])} for row in rows]
+def _dated(day: int | None) -> str:
+    return "no day" if day is None else str(date(1970, 1, 1) + timedelta(days=day))
 
 
 def _tell(finding: Invariant) -> None:

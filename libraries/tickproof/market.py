@@ -1,5 +1,6 @@
 """Keywords that play the exchange: lease symbols, draw trades, disturb them, send them."""
 
+import re
 from datetime import timedelta
 from typing import Literal
 
@@ -14,6 +15,8 @@ from tickproof.exchange import actions, garbage, plan
 from tickproof.exchange.client import LeasedSymbol
 from tickproof.exchange.plan import Values
 from tickproof.gaps import gap_metrics
+from tickproof.misuse import MisuseError, at_least, told_plainly
+from tickproof.scenes import Disturbance, Scene, Sending
 
 Disturb = Literal[
     "drop",
@@ -54,12 +57,17 @@ class Market:
             only: Names to choose from; none means all that the target lists.
 
         Raises:
-            ExchangeError: Fewer symbols are free than asked for.
+            ExchangeError: Fewer symbols are free than asked for, or one is not listed.
+            WaitError: The platform does not subscribe to them.
         """
+        at_least("The number of symbols", count, 1)
         run = session.current()
+        listed = run.target.domain.symbols
+        for name in only:
+            if listed and name not in listed:
+                raise MisuseError(f"The target does not list the symbol {name} (`domain.symbols`).")
         scene = run.own_scene()
-        allowed = only or run.target.domain.symbols
-        lease = run.exchange.lease(count, only=allowed)
+        lease = run.exchange.lease(count, only=only or listed)
         scene.leases.append(lease)
         run.exchange.wait_subscribed([leased.symbol for leased in lease.symbols], timedelta(seconds=20))
         logger.info(
@@ -79,15 +87,15 @@ class Market:
             values: What the action needs beside its place.
 
         Raises:
-            ValueError: The place or a value makes no sense.
+            MisuseError: The place or a value makes no sense.
         """
         settings = {name: _plain(value) for name, value in values.items()}
-        disturbance = session.Disturbance(do, at, settings)
+        disturbance = Disturbance(do, at, settings)
         _action(disturbance, rows=100)
         scene = session.current().own_scene()
-        scene.disturbances.append(disturbance)
         if settings.get("rest_knows") is False:
-            scene.notes["gaps-before"] = gap_metrics()
+            scene.gaps_before = gap_metrics()
+        scene.disturbances.append(disturbance)
 
     @keyword
     def send_trades(
@@ -114,6 +122,10 @@ class Market:
             busiest_share: Share (0 to 1) of all trades that the first symbol takes; none means even shares.
             clear_of_history: Let the trades happen on days on which the symbols have no older trade at the platform,
                 so that bars and summaries of these days follow from this plan alone.
+
+        Raises:
+            MisuseError: No symbol is leased, or a number makes no sense.
+            ExchangeError: The plan failed on its way.
         """
         self.start_sending_trades(
             count,
@@ -139,22 +151,28 @@ class Market:
         clear_of_history: bool = False,
     ) -> None:
         """Draw trades and start to send them; the story goes on meanwhile. Arguments as of `Send Trades`."""
+        at_least("The number of trades", count, 1)
+        if per_second is not None:
+            at_least("The number of trades a second", per_second, 1)
         run = session.current()
         scene = run.own_scene()
+        if not scene.symbols:
+            raise MisuseError("This test owns no symbol to trade; use `Lease Symbols` first.")
         rows = count * run.scale
-        drawn = plan.draw(
-            run.target.domain,
-            [_continued(scene, leased) for leased in scene.symbols],
-            trades=rows,
-            per_second=per_second or run.target.domain.max_per_second,
-            seed=scene.next_seed(),
-            begins_ns=_days_before_history(scene) if clear_of_history else now_ns(),
-            values=values,
-            late_share=late_share,
-            time_unit=time_unit,
-            weights=_weights(scene, busiest_share),
-            actions=[_action(disturbance, rows=rows) for disturbance in scene.disturbances],
-        )
+        with told_plainly():
+            drawn = plan.draw(
+                run.target.domain,
+                [_continued(scene, leased) for leased in scene.symbols],
+                trades=rows,
+                per_second=run.target.domain.max_per_second if per_second is None else per_second,
+                seed=scene.next_seed(),
+                begins_ns=_days_before_history(scene) if clear_of_history else now_ns(),
+                values=values,
+                late_share=late_share,
+                time_unit=time_unit,
+                weights=_weights(scene, busiest_share),
+                actions=[_action(disturbance, rows=rows) for disturbance in scene.disturbances],
+            )
         self._play(drawn)
 
     def _play(self, drawn: plan.Plan) -> None:
@@ -166,10 +184,9 @@ class Market:
             symbol: last_id + 1
             for symbol, last_id in zip(*(column.to_pylist() for column in last.columns), strict=True)
         }
-        scene.actions.extend(drawn.actions)
-        scene.plays.append(run.exchange.play(drawn))
+        scene.sendings.append(Sending(run.exchange.play(drawn), _budget(drawn), drawn.actions))
         logger.info(
-            f"Sending {drawn.table.num_rows:,} trades of {len(scene.symbols)} symbols, drawn from seed {drawn.seed}"
+            f"Sending {drawn.table.num_rows:,} trades of {last.num_rows} symbols, drawn from seed {drawn.seed}"
             + "".join(f"; at row {action.at}: {action.do}" for action in drawn.actions)
         )
 
@@ -178,10 +195,13 @@ class Market:
         """Wait until the last trade of every plan of this test is sent.
 
         Raises:
-            ExchangeError: A plan failed, or did not end within twice its length and 30 s.
+            MisuseError: Nothing is being sent.
+            ExchangeError: A plan failed.
+            WaitError: A plan did not end within twice its length and 30 s.
         """
-        for play in session.current().scene.plays:
-            play.wait(timedelta(seconds=600))
+        scene = session.current().scene
+        scene.flow()
+        scene.finish()
 
     @keyword
     def send_trades_with_every_kind_of_garbage(self) -> None:
@@ -189,16 +209,17 @@ class Market:
         run = session.current()
         self.lease_symbols(len(garbage.KINDS))
         scene = run.own_scene()
-        kinds = dict(zip([leased.symbol for leased in scene.symbols], garbage.KINDS, strict=True))
+        own = scene.leases[-1].symbols
+        kinds = dict(zip([leased.symbol for leased in own], garbage.KINDS, strict=True))
         drawn = plan.draw(
             run.target.domain,
-            scene.symbols,
+            own,
             trades=40 * len(kinds),
             per_second=500,
             seed=scene.next_seed(),
             begins_ns=now_ns(),
         )
-        scene.notes["garbage"] = {kind: symbol for symbol, kind in kinds.items()}
+        scene.garbage = {kind: symbol for symbol, kind in kinds.items()}
         # What breaks the connection comes after the rest: what is due while nobody listens is never on the wire.
         late = iter((0.55, 0.7, 0.85))
         placed = []
@@ -210,22 +231,32 @@ class Market:
         self.finish_sending_trades()
 
 
-def _days_before_history(scene: session.Scene) -> int:
+def _days_before_history(scene: Scene) -> int:
     """Late trades reach three days back, sentinels minutes ahead: five days stay clear of what is there."""
     known = session.current().lake.read([leased.symbol for leased in scene.symbols])
     oldest = pc.min(known["event_time"].cast(pa.int64())).as_py() or now_ns()
     return int((oldest // DAY_NS - 5) * DAY_NS)
 
 
-def _action(disturbance: session.Disturbance, *, rows: int) -> actions.Action:
+def _budget(drawn: plan.Plan) -> timedelta:
+    """Twice the plan's length and 30 s; what stalls the plan makes it longer."""
+    length = pc.max(drawn.table["send_offset_ns"]).as_py() / 1e9
+    stalled = sum(action.seconds for action in drawn.actions if isinstance(action, actions.Stall))
+    return timedelta(seconds=2 * (length + stalled) + 30)
+
+
+def _action(disturbance: Disturbance, *, rows: int) -> actions.Action:
     place = disturbance.at.strip()
-    if place.endswith("%") and place[:-1].isdecimal() and int(place[:-1]) < 100:
+    if re.fullmatch(r"[0-9]{1,2}%", place):
         at = rows * int(place[:-1]) // 100
-    elif place.isdecimal():
+    elif re.fullmatch(r"[0-9]{1,18}", place):
         at = int(place)
     else:
-        raise ValueError(f"`at` is {place}; it must be a row of the plan (17) or a share of it (40%).")
-    (action,) = actions.from_json([{"do": disturbance.do, "at": at, **disturbance.values}])
+        raise MisuseError(
+            f"`at` is {place or 'empty'}; it must be a row of the plan (17) or a share of it below 100% (40%)."
+        )
+    with told_plainly():
+        (action,) = actions.from_json([{"do": disturbance.do, "at": at, **disturbance.values}])
     return action
 
 
@@ -243,15 +274,17 @@ def _plain(value: object) -> object:
     return value
 
 
-def _weights(scene: session.Scene, busiest_share: float | None) -> dict[str, float] | None:
+def _weights(scene: Scene, busiest_share: float | None) -> dict[str, float] | None:
     if busiest_share is None:
         return None
+    if not 0 < busiest_share < 1:
+        raise MisuseError(f"`busiest_share` must lie between 0 and 1, but it is {busiest_share:g}.")
     busiest, *quiet = [leased.symbol for leased in scene.symbols]
-    if not 0 < busiest_share < 1 or not quiet:
-        raise ValueError("`busiest_share` must lie between 0 and 1, and needs at least two symbols.")
+    if not quiet:
+        raise MisuseError("`busiest_share` needs at least two leased symbols, but this test owns one.")
     return {busiest: busiest_share} | dict.fromkeys(quiet, (1 - busiest_share) / len(quiet))
 
 
-def _continued(scene: session.Scene, leased: LeasedSymbol) -> LeasedSymbol:
+def _continued(scene: Scene, leased: LeasedSymbol) -> LeasedSymbol:
     """A scene's second plan goes on where its first one stopped."""
     return LeasedSymbol(leased.symbol, scene.next_ids().get(leased.symbol, leased.next_id))

@@ -1,6 +1,6 @@
 """Wait until a hop shows everything that was sent, or no longer moves, and return what it shows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import HopUnreachableError
-from tickproof.session import Key, Scene, Session
+from tickproof.scenes import Key, Scene
+from tickproof.session import Session
 from tickproof.target import Guarantee
-from tickproof.verdicts import CONTENT, HopVerdict, judge
+from tickproof.verdicts import CONTENT, HopVerdict, Void, judge
 from tickproof.verdicts.judge import TEXT
 from tickproof.waiting import WaitError, patiently
 
@@ -63,8 +64,11 @@ def watch(
 
     Returns:
         What the hop shows (schema SEEN), and how the wait ended: empty when all was there.
+
+    Raises:
+        HopUnreachableError: The hop could not be looked at even once.
     """
-    look = _LOOKS[hop](run, scene)
+    look = look_at(run, scene, hop, scene.first_ids)
     last: list[tuple[pa.Table, HopVerdict]] = []
 
     def observe() -> HopVerdict:
@@ -88,53 +92,87 @@ def watch(
             tolerate=(HopUnreachableError,),
         )
     except WaitError as error:
-        return (last[0][0] if last else SEEN.empty_table()), str(error)
+        if not last:
+            raise HopUnreachableError(str(error)) from None
+        return last[0][0], str(error)
     return last[0][0], ""
 
 
-def verdict_of(run: Session, scene: Scene, hop: str, sent: pa.Table, **options: bool) -> HopVerdict:
-    """Judge a hop by what it showed (`scene.seen`).
+def sent_so_far(run: Session) -> tuple[Scene, pa.Table]:
+    """Return the scene to be judged and what was sent in it (schema SENT).
+
+    Raises:
+        MisuseError: The test did nothing yet.
+        Void: Nothing was sent.
+    """
+    scene = run.scene
+    sent = scene.sent()
+    if not sent.num_rows:
+        raise Void("nothing was sent; use `Send Trades` first.")
+    return scene, sent
+
+
+def verdict_of(
+    run: Session, shown: Mapping[str, pa.Table], hop: str, sent: pa.Table, **options: bool
+) -> HopVerdict:
+    """Judge a hop by what it showed.
 
     Args:
         run: The session.
-        scene: Its observations.
+        shown: What the hops showed (schema SEEN), in the order of a trade's way.
         hop: Which hop.
         sent: What was sent (schema SENT).
         options: `order`, `lanes`: as of `tickproof.verdicts.judge`.
     """
-    keeps_text = getattr(run.target.hops, hop).keeps_text
     before = hops_of(run)[: hops_of(run).index(hop)]
     return judge(
         sent,
-        scene.seen[hop],
+        shown[hop],
         hop=hop,
         guarantee=guarantee_of(run, hop),
-        fields=CONTENT + TEXT if keeps_text else CONTENT,
+        fields=fields_of(run, hop),
         event_time_unit=run.target.domain.event_time_unit,
-        earlier={name: scene.seen[name] for name in before if name in scene.seen},
+        earlier={name: shown[name] for name in before if name in shown},
         **options,
     )
 
 
+def fields_of(run: Session, hop: str) -> tuple[str, ...]:
+    """Return the fields that a hop must hold unaltered."""
+    return CONTENT + TEXT if getattr(run.target.hops, hop).keeps_text else CONTENT
+
+
+def look_at(run: Session, scene: Scene, hop: str, first_ids: Mapping[str, int]) -> Look:
+    """Return a look at a hop: each call tells what it shows of some symbols now.
+
+    Args:
+        run: The session.
+        scene: Since when.
+        hop: Where to look.
+        first_ids: The symbols, and the first trade id of each that counts.
+    """
+    return _LOOKS[hop](run, scene, first_ids)
+
+
 def _dead(run: Session) -> str | None:
     for service in run.stack.status():
-        if service.state == "exited":
+        if service.state == "exited" and not service.is_well:
             return f"{service.name} ended with exit code {service.exit_code} and is not restarted"
     return None
 
 
-def _look_at_kafka(run: Session, scene: Scene) -> Look:
+def _look_at_kafka(run: Session, scene: Scene, first_ids: Mapping[str, int]) -> Look:
     kafka = run.target.hops.kafka
     assert kafka is not None
     topic = kafka.topic
-    reached = {topic: dict(scene.since[topic])}
+    reached = {topic: dict(scene.marks.topics[topic])}
     seen = SEEN.empty_table()
 
     def look() -> pa.Table:
         nonlocal reached, seen
         ends = run.kafka.ends(topic)
         if ends != reached:
-            more = run.kafka.read(reached, ends, scene.first_ids)
+            more = run.kafka.read(reached, ends, first_ids)
             reached = ends
             seen = pa.concat_tables([seen, more]) if more.num_rows else seen
         return seen
@@ -142,28 +180,27 @@ def _look_at_kafka(run: Session, scene: Scene) -> Look:
     return look
 
 
-def _look_at_lake(run: Session, scene: Scene) -> Look:
-    at: list[object] = []
+def _look_at_lake(run: Session, _scene: Scene, first_ids: Mapping[str, int]) -> Look:
+    at: list[int | None] = []
     seen = SEEN.empty_table()
 
     def look() -> pa.Table:
         nonlocal seen
         snapshot = run.lake.snapshot()
         if at != [snapshot]:
-            seen = (
-                SEEN.empty_table() if snapshot is None else run.lake.read(scene.first_ids, snapshot=snapshot)
-            )
+            # The newest, not this one: it may expire before it is read. What is newer is read again, once.
+            seen = run.lake.read(first_ids)
             at[:] = [snapshot]
         return seen
 
     return look
 
 
-def _look_at_api(run: Session, scene: Scene) -> Look:
-    return lambda: run.api.read(scene.first_ids)
+def _look_at_api(run: Session, _scene: Scene, first_ids: Mapping[str, int]) -> Look:
+    return lambda: run.api.read(first_ids)
 
 
-_LOOKS: dict[str, Callable[[Session, Scene], Look]] = {
+_LOOKS: dict[str, Callable[[Session, Scene, Mapping[str, int]], Look]] = {
     "kafka": _look_at_kafka,
     "lake": _look_at_lake,
     "api": _look_at_api,

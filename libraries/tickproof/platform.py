@@ -1,5 +1,6 @@
 """Keywords for the platform as a whole: bring it up, kill and restart its services, see that they recover."""
 
+import time
 from datetime import timedelta
 
 from robot.api import logger
@@ -7,8 +8,9 @@ from robot.api.deco import keyword, library
 
 from tickproof import explaining, session
 from tickproof.evidence.listener import RunListener
-from tickproof.scenes import SceneListener
-from tickproof.stack import StackError
+from tickproof.following import SceneListener
+from tickproof.misuse import MisuseError, one_of
+from tickproof.stack import StackError, StackEvent
 from tickproof.verdicts import Void
 
 
@@ -32,7 +34,7 @@ class Platform:
         """Find or start the target's platform and wait until every service is healthy.
 
         Raises:
-            FatalError: The target cannot be loaded or the platform does not come up; the run ends red.
+            RunRefusedError: The target cannot be loaded or the platform does not come up; the run ends red.
         """
         run = session.current()
         stack = run.ensure_up()
@@ -92,14 +94,15 @@ class Platform:
             point: One of the crash points that the target's file lists under `faults.writer.points`.
 
         Raises:
-            ValueError: The target lists no such point.
+            MisuseError: The target lists no such point.
         """
         run = session.current()
-        crash = run.target.faults["writer"]
-        if point not in crash.points:
-            raise ValueError(f"The writer has no crash point {point}; allowed: {', '.join(crash.points)}.")
+        crash = run.target.faults.get("writer")
+        if crash is None:
+            raise MisuseError("The target lists no crash points of the writer (`faults.writer`).")
+        one_of("crash point of the writer", point, crash.points)
+        self._mark("writer")  # before it starts: it may find work at once
         run.stack.restart("writer", environment={crash.failpoint: point}, once=True)
-        self._mark("writer")  # it may find work, and die, before it was seen healthy
         run.stack.wait_healthy(["writer"], within=30)
 
     @keyword
@@ -117,29 +120,30 @@ class Platform:
             AssertionError: It died and did not come back in time.
         """
         stack = session.current().stack
-        self._expect(service, "died", within=within)
+        one_of("service", service, [state.name for state in stack.status()])
+        deadline = time.monotonic() + within.total_seconds()
+        died = self._expect(service, "died", within=within)
         try:
-            restarted = stack.wait_event(
-                service, "restarted", since=self._marked(service), within=within.total_seconds()
-            )
-            stack.wait_healthy([service], within=within.total_seconds())
+            left = max(deadline - time.monotonic(), 0.1)
+            restarted = stack.wait_event(service, "restarted", since=died.n, within=left)
+            stack.wait_healthy([service], within=max(deadline - time.monotonic(), 0.1))
         except StackError as error:
             raise AssertionError(f"{service} should recover by its restart policy. {error}") from None
+        self._mark(service)
         logger.info(f"{service} died and was restarted (event {restarted.n}).")
 
     def _mark(self, service: str) -> None:
         run = session.current()
         events = run.stack.events()
-        run.own_scene().notes[f"mark-{service}"] = events[-1].n if events else 0
+        run.own_scene().faults[service] = events[-1].n if events else 0
 
     def _marked(self, service: str) -> int:
-        mark = session.current().own_scene().notes.get(f"mark-{service}", 0)
-        assert isinstance(mark, int)
-        return mark
+        scene = session.current().own_scene()
+        return scene.faults.get(service, scene.marks.stack)
 
-    def _expect(self, service: str, what: str, *, within: timedelta) -> None:
+    def _expect(self, service: str, what: str, *, within: timedelta) -> StackEvent:
         try:
-            session.current().stack.wait_event(
+            return session.current().stack.wait_event(
                 service, what, since=self._marked(service), within=within.total_seconds()
             )
         except StackError as error:

@@ -1,25 +1,16 @@
 """What a verdict leaves in the log and on disk: one table, a chart, names, the ledger, the way to replay it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from robot.api import logger
 
 from tickproof import ledger
 from tickproof.evidence import charts, replay, tables
 from tickproof.evidence.tables import Html
-from tickproof.session import Scene, Session
+from tickproof.observing import fields_of
+from tickproof.session import Session
 from tickproof.verdicts import Account, Agreement, HopVerdict, arrivals
-
-
-def narrowed(scene: Scene, symbol: str) -> Scene:
-    """Return the scene as if it had seen this symbol only."""
-    return replace(
-        scene,
-        seen={hop: table.filter(pc.equal(table["symbol"], symbol)) for hop, table in scene.seen.items()},
-    )
 
 
 def verdict_table(verdicts: Sequence[HopVerdict]) -> None:
@@ -27,9 +18,16 @@ def verdict_table(verdicts: Sequence[HopVerdict]) -> None:
     _log(tables.verdicts(verdicts))
 
 
-def hops(run: Session, scene: Scene, sent: pa.Table, verdicts: Sequence[HopVerdict]) -> None:
-    """Log what was judged at each hop, and save the ledger that it was judged on."""
-    seen = {verdict.hop: scene.seen[verdict.hop] for verdict in verdicts}
+def hops(run: Session, sent: pa.Table, shown: Mapping[str, pa.Table], verdicts: Sequence[HopVerdict]) -> None:
+    """Log what was judged at each hop, and save the ledger that it was judged on.
+
+    Args:
+        run: The session.
+        sent: What was sent (schema SENT).
+        shown: What the hops showed (schema SEEN); it may hold more hops than were judged.
+        verdicts: The verdicts.
+    """
+    seen = {verdict.hop: shown[verdict.hop] for verdict in verdicts}
     parts = [tables.verdicts(verdicts), _chart(sent, seen)]
     parts += [
         tables.anomalies(
@@ -40,7 +38,7 @@ def hops(run: Session, scene: Scene, sent: pa.Table, verdicts: Sequence[HopVerdi
         for verdict in verdicts
         if verdict.anomalies
     ]
-    parts.append(_ledger(run, scene, sent, seen, verdicts))
+    parts.append(_ledger(run, sent, seen, verdicts))
     for part in parts:
         _log(part)
 
@@ -89,11 +87,11 @@ def _chart(sent: pa.Table, seen: Mapping[str, pa.Table]) -> Html:
 
 
 def _ledger(
-    run: Session, scene: Scene, sent: pa.Table, seen: Mapping[str, pa.Table], verdicts: Sequence[HopVerdict]
+    run: Session, sent: pa.Table, seen: Mapping[str, pa.Table], verdicts: Sequence[HopVerdict]
 ) -> Html:
-    target = run.target
+    target, place = run.target, run.place
     meta = {
-        "test": scene.name,
+        "test": place.name,
         "target": target.name,
         "target_sha256": target.fingerprint,
         "seed": run.seed,
@@ -104,18 +102,17 @@ def _ledger(
                 "order": verdict.out_of_order is not None,
                 "lanes": verdict.split is not None,
                 "event_time_unit": target.domain.event_time_unit,
+                "fields": list(fields_of(run, verdict.hop)),
             }
             for verdict in verdicts
         },
     }
-    folder = ledger.save(scene.folder, sent, seen, meta)
+    folder = ledger.save(run.new_ledger_folder(), sent, seen, meta)
     files = [tables.link(path, path.name, output_dir=run.results) for path in sorted(folder.iterdir())]
-    command = ""
-    if scene.source is not None:
-        variables = {"TARGET": target.name, "FORM": run.form, "SEED": run.seed}
-        command = replay.command(scene.source, scene.test, variables)
     rows: list[tuple[object, object]] = [("ledger", Html(" ".join(files))), ("seed", str(run.seed))]
-    rows += [("replay", command)] if command else []
+    if place.is_test and place.source is not None:
+        variables = {"TARGET": run.target_named, "FORM": run.form, "SEED": run.seed}
+        rows.append(("replay", replay.command(place.source, place.title, variables)))
     return tables.html("Evidence", ("what", "where"), rows)
 
 

@@ -1,42 +1,152 @@
-"""The listener that opens and ends scenes with their tests, and ends the stack with the run."""
+"""What one test owns while it runs: its symbols, what it sent, and what it saw of that."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
-from robot import result, running
+import pyarrow as pa
 
-from tickproof import session
+from tickproof.exchange.actions import Action
+from tickproof.exchange.client import Lease, LeasedSymbol, Play
+from tickproof.ledger.schemas import SENT
+from tickproof.misuse import MisuseError
+from tickproof.probes.metrics import Metrics
 
-
-class SceneListener:
-    """Tells the session which test runs; gives back what tests forgot."""
-
-    ROBOT_LISTENER_API_VERSION = 3
-
-    def start_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
-        """A suite's setup has a scene of its own; it is exclusive if all of its tests are."""
-        tests = list(data.all_tests)
-        exclusive = bool(tests) and all("exclusive" in test.tags for test in tests)
-        session.current().enter(_place(data, exclusive=exclusive))
-
-    def start_test(self, data: running.TestCase, _result: result.TestCase) -> None:
-        """A test that misbehaves, faults or measures time needs the stack for itself."""
-        session.current().enter(_place(data, exclusive="exclusive" in data.tags))
-
-    def end_test(self, data: running.TestCase, _result: result.TestCase) -> None:
-        """Whatever a test leased goes back, passed or failed."""
-        session.current().leave(data.full_name)
-
-    def end_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
-        """With the last suite the run is over: its stack goes, the stack's logs stay."""
-        session.current().leave(data.full_name)
-        if data.parent is None:
-            session.current().close()
-
-    def close(self) -> None:
-        """The run was cut short."""
-        session.current().close()
+Key = tuple[str, int]
+"""Symbol and trade id."""
 
 
-def _place(data: running.TestSuite | running.TestCase, *, exclusive: bool) -> session.Place:
-    source = Path(data.source) if data.source else None
-    return session.Place(data.full_name, data.name, source, exclusive)
+@dataclass(frozen=True)
+class Place:
+    """The test (or the suite, for its setup) that runs now.
+
+    Attributes:
+        name: Its long name.
+        title: Its own name.
+        is_test: Whether it is a test.
+        source: Its file.
+        exclusive: Whether nobody else may use the stack meanwhile.
+    """
+
+    name: str
+    title: str
+    is_test: bool
+    source: Path | None
+    exclusive: bool
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What the next plan is to suffer: an action, and where in the plan (a row, or a share of the rows)."""
+
+    do: str
+    at: str
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A plan on its way, how long that may take at most, and what it suffers."""
+
+    play: Play
+    within: timedelta
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where the timelines of others stood when a scene began.
+
+    Attributes:
+        topics: The end of each topic.
+        exchange: The number of the exchange's last event.
+        stack: The number of the stack's last event.
+    """
+
+    topics: Mapping[str, Mapping[int, int]]
+    exchange: int
+    stack: int
+
+
+@dataclass
+class Scene:
+    """What one test (or one suite's setup) owns.
+
+    Attributes:
+        place: The test or suite.
+        seed: What its plans are drawn from.
+        marks: Where everything stood when it began.
+        leases: Its symbols.
+        disturbances: What the next plan is to suffer.
+        sendings: Its plans, sent or being sent.
+        seen: The last complete observation of each hop.
+        faults: By service, the number of the stack's last event before the test harmed it.
+        gaps_before: The feed's metrics before a gap that nobody can repair.
+        garbage: By kind, the symbol among whose trades it stands.
+        remembered: A snapshot, and what had been sent by then.
+        drawn: How many plans were drawn.
+        planned: The id behind the last planned one, by symbol.
+        missed: Trades that a hop was waited for in vain; nobody waits for them again.
+        letters_missed: Whether a dead letter was waited for in vain.
+    """
+
+    place: Place
+    seed: int
+    marks: Marks
+    leases: list[Lease] = field(default_factory=list)
+    disturbances: list[Disturbance] = field(default_factory=list)
+    sendings: list[Sending] = field(default_factory=list)
+    seen: dict[str, pa.Table] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    gaps_before: Metrics | None = None
+    garbage: dict[str, str] = field(default_factory=dict)
+    remembered: tuple[int | str, pa.Table] | None = None
+    drawn: int = 0
+    planned: dict[str, int] = field(default_factory=dict)
+    missed: set[Key] = field(default_factory=set)
+    letters_missed: bool = False
+
+    @property
+    def symbols(self) -> tuple[LeasedSymbol, ...]:
+        """Return the symbols that the scene owns, with their first ids."""
+        return tuple(symbol for lease in self.leases for symbol in lease.symbols)
+
+    @property
+    def first_ids(self) -> dict[str, int]:
+        """Return the first trade id of each of its symbols."""
+        return {symbol.symbol: symbol.next_id for symbol in self.symbols}
+
+    def sent(self) -> pa.Table:
+        """Return the ledger of all plays so far (schema SENT)."""
+        ledgers = [sending.play.ledger() for sending in self.sendings]
+        return pa.concat_tables(ledgers) if ledgers else SENT.empty_table()
+
+    def next_ids(self) -> dict[str, int]:
+        """Return the id of each symbol's next trade, behind what was planned already."""
+        return self.first_ids | self.planned
+
+    def next_seed(self) -> int:
+        """Return the seed of the scene's next plan."""
+        self.drawn += 1
+        return (self.seed + self.drawn) % 2**31
+
+    def flow(self) -> Sending:
+        """Return the plan that was sent last.
+
+        Raises:
+            MisuseError: None was.
+        """
+        if not self.sendings:
+            raise MisuseError("Nothing is being sent; use `Send Trades` or `Start Sending Trades` first.")
+        return self.sendings[-1]
+
+    def finish(self) -> None:
+        """Wait until the last trade of every plan is sent.
+
+        Raises:
+            ExchangeError: A plan failed.
+            WaitError: One did not end in time.
+        """
+        for sending in self.sendings:
+            sending.play.wait(sending.within)

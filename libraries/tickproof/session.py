@@ -1,127 +1,32 @@
 """The run that the keyword libraries share: one target, one stack, one exchange, and the scene of each test."""
 
+import contextlib
 import functools
 import secrets
 import shutil
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
-import pyarrow as pa
-from robot.api import FatalError, logger
+from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from tickproof import target as targets
 from tickproof.evidence.redaction import SECRETS
-from tickproof.exchange.actions import Action
-from tickproof.exchange.client import ExchangeClient, Lease, LeasedSymbol, Play
-from tickproof.ledger.schemas import SENT
+from tickproof.exchange.client import ExchangeClient, ExchangeError
+from tickproof.misuse import MisuseError, RunRefusedError
 from tickproof.probes.api import ApiProbe
 from tickproof.probes.kafka import KafkaProbe
 from tickproof.probes.lake import LakeProbe
-from tickproof.stack import Stack, StackError
-
-Key = tuple[str, int]
-"""Symbol and trade id."""
+from tickproof.scenes import Marks, Place, Scene
+from tickproof.stack import Stack, StackError, StackInputError
+from tickproof.waiting import WaitError
 
 FORMS = {"quick": 1, "slow": 10}
 P = TypeVar("P")
-
-
-@dataclass(frozen=True)
-class Place:
-    """The test (or the suite, for its setup) that runs now.
-
-    Attributes:
-        name: Its long name.
-        test: Its own name.
-        source: Its file.
-        exclusive: Whether nobody else may use the stack meanwhile.
-    """
-
-    name: str
-    test: str
-    source: Path | None
-    exclusive: bool
-
-
-@dataclass
-class Disturbance:
-    """What the next plan is to suffer: an action, and where in the plan (a row, or a share of the rows)."""
-
-    do: str
-    at: str
-    values: dict[str, object]
-
-
-@dataclass
-class Scene:
-    """What one test (or one suite's setup) owns: its symbols, what it sent, and what it saw of that.
-
-    Attributes:
-        name: The long name of the test or suite.
-        test: Its own name.
-        source: Its file.
-        seed: What its plans are drawn from.
-        folder: Where its evidence goes.
-        exclusive: Whether nobody else may use the stack meanwhile.
-        leases: Its symbols.
-        since: The end of each topic when the scene began.
-        disturbances: What the next plan is to suffer.
-        plays: Its plans, sent or being sent.
-        seen: The last complete observation of each hop.
-        notes: Whatever a keyword leaves for a later one.
-        remembered: A snapshot, and what had been sent by then.
-        drawn: How many plans were drawn.
-        planned: The id behind the last planned one, by symbol.
-        actions: What its plans suffered.
-        missed: Trades that a hop was waited for in vain; nobody waits for them again.
-    """
-
-    name: str
-    test: str
-    source: Path | None
-    seed: int
-    folder: Path
-    exclusive: bool
-    leases: list[Lease] = field(default_factory=list)
-    since: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    disturbances: list[Disturbance] = field(default_factory=list)
-    plays: list[Play] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    seen: dict[str, pa.Table] = field(default_factory=dict)
-    notes: dict[str, object] = field(default_factory=dict)
-    remembered: tuple[int | str, pa.Table] | None = None
-    drawn: int = 0
-    planned: dict[str, int] = field(default_factory=dict)
-    missed: set[Key] = field(default_factory=set)
-
-    @property
-    def symbols(self) -> tuple[LeasedSymbol, ...]:
-        """Return the symbols that the scene owns, with their first ids."""
-        return tuple(symbol for lease in self.leases for symbol in lease.symbols)
-
-    @property
-    def first_ids(self) -> dict[str, int]:
-        """Return the first trade id of each of its symbols."""
-        return {symbol.symbol: symbol.next_id for symbol in self.symbols}
-
-    def sent(self) -> pa.Table:
-        """Return the ledger of all plays so far (schema SENT)."""
-        ledgers = [play.ledger() for play in self.plays]
-        return pa.concat_tables(ledgers) if ledgers else SENT.empty_table()
-
-    def next_ids(self) -> dict[str, int]:
-        """Return the id of each symbol's next trade, behind what was sent already."""
-        return self.first_ids | self.planned
-
-    def next_seed(self) -> int:
-        """Return the seed of the scene's next plan."""
-        self.drawn += 1
-        return (self.seed + self.drawn) % 2**31
 
 
 class Session:
@@ -130,27 +35,39 @@ class Session:
     def __init__(self) -> None:
         self._own_stack: Stack | None = None
         self._visited: Stack | None = None
+        self._visitor: Place | None = None
+        self._end_of_visit = ExitStack()
         self._scenes: list[Scene] = []
-        self._held = ExitStack()
         self._where: list[Place] = []
-        self._probes: dict[object, object] = {}
+        self._held = ExitStack()
+        self._holder: Place | None = None
+        self._probes: dict[tuple[object, Path], object] = {}
+        self._ledgers: Counter[str] = Counter()
         self.changed_services: set[str] = set()
+
+    # What the run was told
+
+    @property
+    def target_named(self) -> str:
+        """Return the name or path of the target, as `${TARGET}` says."""
+        return _variable("TARGET", "embedded")
 
     @functools.cached_property
     def target(self) -> targets.Target:
         """Return the target named by `${TARGET}`; one that cannot be loaded ends the run before anything starts."""
-        name = str(BuiltIn().get_variable_value("${TARGET}", "embedded"))
         try:
-            return targets.load(name)
+            return targets.load(self.target_named)
         except targets.TargetError as error:
-            raise FatalError(f"The target cannot be loaded, so nothing was started. {error}") from None
+            raise RunRefusedError(f"The target cannot be loaded, so nothing was started. {error}") from None
 
     @functools.cached_property
     def form(self) -> str:
         """Return `quick` or `slow`, as `${FORM}` says."""
-        form = str(BuiltIn().get_variable_value("${FORM}", "quick"))
+        form = _variable("FORM", "quick")
         if form not in FORMS:
-            raise FatalError(f"Variable FORM is {form}; allowed: {', '.join(FORMS)}.")
+            raise RunRefusedError(
+                f"Variable FORM is {form or 'empty'}, so nothing was started; allowed: {', '.join(FORMS)}."
+            )
         return form
 
     @property
@@ -161,22 +78,44 @@ class Session:
     @functools.cached_property
     def seed(self) -> int:
         """Return the run's seed: `${SEED}`, or drawn anew."""
-        text = str(BuiltIn().get_variable_value("${SEED}", secrets.randbelow(2**31)))
-        if not text.isdecimal():
-            raise FatalError(f"Variable SEED is {text}; it must be a whole number from 0 on.")
+        text = _variable("SEED", str(secrets.randbelow(2**31)))
+        if not (text.isascii() and text.isdecimal()):
+            raise RunRefusedError(
+                f"Variable SEED is {text or 'empty'}, so nothing was started; "
+                "it must be a whole number from 0 on."
+            )
         return int(text)
 
     @functools.cached_property
     def results(self) -> Path:
         """Return the run's output folder."""
-        return Path(str(BuiltIn().get_variable_value("${OUTPUT DIR}")))
+        return Path(_variable("OUTPUT DIR", "."))
+
+    def new_ledger_folder(self) -> Path:
+        """Return a folder for the evidence of one verdict of the test that runs; a test may give several."""
+        name = _file_name(self.place.name)
+        self._ledgers[name] += 1
+        count = self._ledgers[name]
+        folder = self.results / "ledgers" / (name if count == 1 else f"{name}-{count}")
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier run into the same output folder
+        return folder
+
+    def check(self) -> None:
+        """See that all that the run was told makes sense.
+
+        Raises:
+            RunRefusedError: It does not; the run ends red, and nothing was started.
+        """
+        _ = self.target, self.form, self.seed
+
+    # The stack
 
     @property
     def stack(self) -> Stack:
         """Return the running stack."""
         running = self._visited or self._own_stack
         if running is None:
-            raise ValueError("No platform is up; use `Ensure Platform Is Up` in the suite's setup.")
+            raise MisuseError("No platform is up; use `Ensure Platform Is Up` in the suite's setup.")
         return running
 
     @property
@@ -187,17 +126,37 @@ class Session:
     def ensure_up(self) -> Stack:
         """Find the target's kept stack or start one of this run's own."""
         if self._own_stack is None:
+            self.check()
             try:
                 self._own_stack = Stack.find(self.target) or Stack.up(self.target, progress=logger.console)
-                _hide(self._own_stack)
-            except StackError as error:
-                raise FatalError(f"The platform did not come up. {error}") from None
-        return self._own_stack
+            except (StackError, StackInputError) as error:
+                raise RunRefusedError(f"The platform did not come up. {error}") from None
+            _hide(self._own_stack)
+        self._hold()
+        return self.stack
 
-    def visit(self, other: Stack | None) -> None:
-        """Use another stack than the run's own for a while; None ends the visit. Whoever started it ends it."""
-        self.close_scenes()
+    def visit(self, other: Stack, end: Callable[[], object]) -> None:
+        """Use another stack than the run's own, until `return_home` or the end of the test that began it.
+
+        Args:
+            other: The stack.
+            end: Ends it.
+        """
+        self.return_home()
+        self._close_scenes()
         self._visited = other
+        self._visitor = self._where[-1] if self._where else None
+        self._end_of_visit.callback(end)
+        _hide(other)
+
+    def return_home(self) -> None:
+        """End a visit and the stack that was visited, if there is one."""
+        if self._visited is None:
+            return
+        self._close_scenes()
+        self._forget_probes(self._visited.folder)
+        self._visited = self._visitor = None
+        self._end_of_visit.close()
 
     @property
     def platform(self) -> targets.Target:
@@ -232,78 +191,113 @@ class Session:
             self._probes[key] = kind(self.target, self.stack.variables)
         return cast("P", self._probes[key])
 
+    def _forget_probes(self, folder: Path) -> None:
+        for key in [key for key in self._probes if key[1] == folder]:
+            probe = self._probes.pop(key)
+            if isinstance(probe, KafkaProbe | ApiProbe):
+                probe.close()
+
+    # Whose turn it is
+
     def enter(self, place: Place) -> None:
-        """Note that a test or a suite begins; its scene opens when a keyword needs it."""
-        self._held.close()
+        """Note that a test or a suite begins, and hold the stack for it, shared or alone."""
         self._where.append(place)
+        if self.started:
+            self._hold()
 
     def leave(self, name: str) -> None:
-        """End the scene of a test or suite: give its symbols back."""
-        while self._scenes and self._scenes[-1].name == name:
+        """End the scene of a test or suite: give its symbols back, let go of the stack."""
+        if self._visitor is not None and self._visitor.name == name:
+            self.return_home()
+        while self._scenes and self._scenes[-1].place.name == name:
             self._close(self._scenes.pop())
-        self._held.close()
         if self._where and self._where[-1].name == name:
             self._where.pop()
-
-    def close_scenes(self) -> None:
-        """End all scenes."""
-        while self._scenes:
-            self._close(self._scenes.pop())
-        self._held.close()
+        if self._holder is not None and self._holder.name == name:
+            self._let_go()
 
     def close(self) -> None:
         """End the run: take down what this run started; a kept stack stays."""
-        self.visit(None)
-        for probe in self._probes.values():
-            if isinstance(probe, KafkaProbe):
-                probe.close()
-        self._probes.clear()
-        if self._own_stack is not None and not self._own_stack.kept:
-            self._own_stack.down()
-            _keep_logs(self._own_stack.folder, self.results / "stack")
-        self._own_stack = None
+        self.return_home()
+        self._close_scenes()
+        own, self._own_stack = self._own_stack, None
+        if own is None:
+            return
+        self._forget_probes(own.folder)
+        if not own.kept:
+            own.down()
+            _keep_logs(own.folder, self.results / "stack")
+
+    @property
+    def place(self) -> Place:
+        """Return the test, or the suite in its setup, that runs now."""
+        return self._where[-1]
 
     @property
     def scene(self) -> Scene:
         """Return the scene that a keyword reads from: the test's own, or else its suite's."""
         if not self._scenes:
-            raise ValueError(
+            raise MisuseError(
                 "Nothing was sent in this test yet; use `Lease Symbols` and `Send Trades` first."
             )
         return self._scenes[-1]
 
     def own_scene(self) -> Scene:
         """Return the scene of the test (or suite setup) that runs now; open it if need be."""
-        place = self._where[-1]
-        if self._scenes and self._scenes[-1].name == place.name:
+        stack, place = self.stack, self.place
+        if self._scenes and self._scenes[-1].place is place:
             return self._scenes[-1]
-        self._held.enter_context(self.stack.hold(exclusive=place.exclusive))
+        self._hold()
+        exchange, timeline = self.exchange.events(), stack.events()
         scene = Scene(
-            name=place.name,
-            test=place.test,
-            source=place.source,
-            seed=zlib.crc32(place.test.encode()) ^ self.seed,
-            folder=self.results / "ledgers" / _file_name(place.name),
-            exclusive=place.exclusive,
-            since=self.kafka.ends() if self.target.hops.kafka else {},
+            place=place,
+            seed=zlib.crc32(place.title.encode()) ^ self.seed,
+            marks=Marks(
+                topics=self.kafka.ends() if self.target.hops.kafka else {},
+                exchange=int(exchange[-1]["n"]) if exchange else 0,
+                stack=timeline[-1].n if timeline else 0,
+            ),
         )
-        scene.notes["exchange-events"] = self._last_exchange_event()
         self._scenes.append(scene)
         return scene
 
-    def _last_exchange_event(self) -> int:
-        events = self.exchange.events()
-        return int(events[-1]["n"]) if events else 0
+    def _hold(self) -> None:
+        """Hold the stack for whoever runs now, unless the suite around holds it alone already."""
+        if not self._where:
+            return
+        place = self._where[-1]
+        if self._holder is not None and (self._holder is place or self._holder.exclusive):
+            return
+        self._let_go()
+        self._held.enter_context(self.stack.hold(exclusive=place.exclusive))
+        self._holder = place
+
+    def _let_go(self) -> None:
+        self._holder = None
+        self._held.close()
+
+    def _close_scenes(self) -> None:
+        while self._scenes:
+            self._close(self._scenes.pop())
+        self._let_go()
 
     def _close(self, scene: Scene) -> None:
-        for lease in scene.leases:
-            self.exchange.release(lease)
+        # Where the exchange is gone or stuck, nothing is left that could reach the next test.
+        with contextlib.suppress(ExchangeError, WaitError):
+            scene.finish()
+        with contextlib.suppress(ExchangeError):
+            for lease in scene.leases:
+                self.exchange.release(lease)
 
 
 @functools.cache
 def current() -> Session:
     """Return the session of this process."""
     return Session()
+
+
+def _variable(name: str, default: str) -> str:
+    return str(BuiltIn().get_variable_value(f"${{{name}}}", default)).strip()
 
 
 def _hide(stack: Stack) -> None:

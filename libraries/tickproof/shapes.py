@@ -1,7 +1,6 @@
 """Keywords that hold what the platform publishes about itself against what it does: schemas of every hop."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -10,7 +9,9 @@ from robot.api.deco import keyword, library
 
 from tickproof import session
 from tickproof.clients import published_contract
+from tickproof.observing import sent_so_far
 from tickproof.verdicts import Void
+from tickproof.waiting import said
 
 
 @library(scope="GLOBAL")
@@ -26,13 +27,12 @@ class Shapes:
             raise Void("the target publishes no schema of its messages (`hops.kafka.value_schema`).")
         validator = Draft202012Validator(json.loads(run.target.published(kafka.value_schema).read_text()))
         looked_at = 0
-        for record in run.kafka.records(kafka.topic, run.scene.since).to_pylist():
-            value = json.loads(record["value"])
+        for record in run.kafka.records(kafka.topic, run.scene.marks.topics).to_pylist():
             looked_at += 1
-            fault = next(iter(validator.iter_errors(value)), None)
+            fault = _fault(validator, record["value"])
             if fault is not None:
                 raise AssertionError(
-                    f"A message should be what its schema says, but {fault.message} "
+                    f"A message should be what its schema says, but {fault} "
                     f"(partition {record['partition']}, offset {record['offset']})."
                 )
         if not looked_at:
@@ -64,26 +64,32 @@ class Shapes:
         api = run.target.hops.api
         if api is None:
             raise Void("the target has no API.")
+        scene, _ = sent_so_far(run)
         contract = published_contract()
         answer = contract.call(
             api.trades.path,
             {
-                api.trades.symbol_parameter: list(run.scene.first_ids),
+                api.trades.symbol_parameter: list(scene.first_ids),
                 api.trades.page_size.parameter: api.trades.page_size.most,
             },
         )
-        rows = answer.json().get(api.trades.rows, []) if answer.ok else []
-        if answer.ok and not rows:
-            raise Void("the API answered without a row.")
         fault = contract.fault(answer) if answer.ok else f"the status is {answer.status_code}"
         if fault:
             raise AssertionError(f"The answer about trades should be as published, but {fault}.")
-        logger.info(f"{len(rows)} rows are as published, in {said_ms(answer.elapsed)}.")
+        rows = answer.json().get(api.trades.rows)
+        if not rows:
+            raise Void("the API answered without a row.")
+        logger.info(f"{len(rows)} rows are as published, in {said(answer.elapsed)}.")
 
 
-def said_ms(span: timedelta) -> str:
-    """Say a short time."""
-    return f"{span.total_seconds() * 1000:.1f} ms"
+def _fault(validator: Draft202012Validator, value: bytes | None) -> str | None:
+    """Tell what of a message is not as its schema says, or None."""
+    try:
+        found = json.loads(value or b"")
+    except ValueError:
+        return "it is no JSON" if value else "it is empty"
+    fault = next(iter(validator.iter_errors(found)), None)
+    return None if fault is None else str(fault.message)
 
 
 def _pairs(wanted: list[Any], found: list[Any]) -> list[tuple[Any, Any]]:

@@ -16,16 +16,16 @@ class Warehouses:
     """Visits a platform of its own beside the run's usual one; what runs on the usual one is not touched."""
 
     def __init__(self) -> None:
-        self._visit = ExitStack()
         self._past: aged.Past | None = None
 
     @keyword
     def start_empty_platform(self) -> None:
         """Start a second, fresh stack of the target and use it until `Return To Usual Platform`."""
         run = session.current()
+        run.check()
+        self._past = None
         stack = Stack.up(run.target, progress=logger.console)
-        self._visit.callback(stack.down)
-        run.visit(stack)
+        run.visit(stack, stack.down)
 
     @keyword
     def start_platform_with_old_rows(self) -> None:
@@ -34,8 +34,10 @@ class Warehouses:
         The platform's own writer makes them the first time, in about two minutes; then they stay in the cache.
         """
         run = session.current()
-        stack, self._past = self._visit.enter_context(aged.platform(run.target, logger.console))
-        run.visit(stack)
+        run.check()
+        with ExitStack() as visit:
+            stack, self._past = visit.enter_context(aged.platform(run.target, logger.console))
+            run.visit(stack, visit.pop_all().close)
 
     @keyword
     def old_rows_should_be_untouched(self) -> None:
@@ -58,6 +60,5 @@ class Warehouses:
     @keyword
     def return_to_usual_platform(self) -> None:
         """End the platform that is visited, with all its data, and use the run's own again."""
-        session.current().visit(None)
+        session.current().return_home()
         self._past = None
-        self._visit.close()

@@ -46,7 +46,7 @@ A Limit At Its Bounds Is Served
     [Documentation]    The bounds themselves are allowed.
     [Tags]    defect-api-limit-off-by-one
     Given 20 trades of 1 symbols are behind the API
-    Then Limit Should Give Exactly As Many Rows    1    2    19    20
+    Then Limit Should Give Exactly As Many Rows    1    2    19    20    10000
 
 An Unknown Place Is Not Found
     [Tags]    defect-api-tells-of-its-inside

@@ -13,11 +13,11 @@ Repeated Frames Are Stored Once
     [Documentation]    Right after the first, much later, and across a reconnect.
     [Tags]    critical    exclusive    defect-writer-forgets-what-it-stored
     Given the exchange lists 3 symbols for this test
-    And Plan Disturbance    repeat    at=20%    count=3
-    And Plan Disturbance    repeat    at=60%    count=1
-    And Plan Disturbance    drop    at=70%
-    And Plan Disturbance    repeat    at=90%    count=2
-    When 1000 trades are sent
+    And Plan Disturbance    repeat    at=10%    count=3
+    And Plan Disturbance    repeat    at=20%    count=1
+    And Plan Disturbance    drop    at=30%
+    And Plan Disturbance    repeat    at=95%    count=2
+    When 1500 trades are sent at 1000 a second
     Then every hop holds every trade
 
 Late And Out Of Order Trades Land In Their Own Day

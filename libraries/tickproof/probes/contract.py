@@ -1,13 +1,16 @@
 """An API judged by the contract that it publishes itself (OpenAPI)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import requests
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 from openapi_core.exceptions import OpenAPIError
+
+from tickproof.probes.errors import HopUnreachableError
 
 HOSTILE = (
     "'",
@@ -25,6 +28,9 @@ HOSTILE = (
     "x" * 5000,
 )
 """Texts that no parameter of a market-data API can mean."""
+
+Value = str | int | Sequence[str]
+"""What a parameter may be; a list repeats it."""
 
 INSIDE = (
     "Traceback",
@@ -69,6 +75,10 @@ class Contract:
         url: Base address, without a slash at its end.
         headers: Headers of every call, such as a key.
         timeout: Seconds that an answer may take.
+
+    Raises:
+        HopUnreachableError: The API does not answer.
+        AssertionError: It publishes no contract.
     """
 
     def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 10) -> None:
@@ -76,10 +86,21 @@ class Contract:
         self.timeout = timeout
         self.http = requests.Session()
         self.http.headers.update(headers or {})
-        answer = self.http.get(f"{url}/openapi.json", timeout=timeout)
-        answer.raise_for_status()
-        self.document: dict[str, Any] = answer.json()
-        self._openapi = OpenAPI.from_dict({**self.document, "servers": [{"url": url}]})
+        self.document: dict[str, Any] = self._published()
+
+    def _published(self) -> dict[str, Any]:
+        answer = self._send("/openapi.json", {})
+        if answer.status_code != 200:
+            raise AssertionError(
+                f"GET /openapi.json should answer with the contract, but answered {answer.status_code}."
+            )
+        try:
+            document: dict[str, Any] = answer.json()
+        except requests.JSONDecodeError:
+            raise AssertionError(
+                "GET /openapi.json should answer with the contract, but it is no JSON."
+            ) from None
+        return document
 
     def routes(self) -> Iterator[Route]:
         """Yield the operations that GET can call."""
@@ -93,11 +114,29 @@ class Contract:
             guarded = bool(operation["security"]) if "security" in operation else everywhere
             yield Route(path, parameters, guarded)
 
-    def call(self, path: str, parameters: Mapping[str, object] | None = None) -> requests.Response:
-        """Call a path (with its path parameters filled in) by GET."""
-        return self.http.get(
-            self.url + path, params=dict(parameters or {}), timeout=self.timeout, allow_redirects=False
-        )
+    def call(self, path: str, parameters: Mapping[str, Value] | None = None) -> requests.Response:
+        """Call a path (with its path parameters filled in) by GET.
+
+        Raises:
+            HopUnreachableError: The API does not answer.
+        """
+        return self._send(path, parameters or {})
+
+    def _send(self, path: str, parameters: Mapping[str, Value]) -> requests.Response:
+        try:
+            return self.http.get(
+                self.url + path, params=dict(parameters), timeout=self.timeout, allow_redirects=False
+            )
+        except requests.Timeout:
+            raise HopUnreachableError(
+                f"The API at {self.url} does not answer GET {path.partition('?')[0]} within {self.timeout:g} s."
+            ) from None
+        except requests.RequestException:
+            raise HopUnreachableError(f"The API at {self.url} does not answer.") from None
+
+    @cached_property
+    def _openapi(self) -> OpenAPI:
+        return OpenAPI.from_dict({**self.document, "servers": [{"url": self.url}]})
 
     def fault(self, answer: requests.Response) -> str | None:
         """Tell in a sentence what of an answer is not as published, or None."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from itertools import groupby
 
 import pyarrow as pa
@@ -94,17 +95,18 @@ class BarsVerdict:
         if not self.differences:
             return
         first = self.differences[0]
+        start = datetime.fromtimestamp(first.start_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         raise AssertionError(
             f"{self.compared:,} values of {self.what} should follow exactly from the trades, "
             f"but {len(self.differences):,} do not.\n"
-            f"First: {first.symbol} from {first.start_ns / 1e9:.0f} s, "
+            f"First: {first.symbol} from {start} UTC, "
             f"{first.field} should be {first.expected}, but {first.got} was served."
         )
 
 
 def compare_bars(
     expected: Iterable[Bar],
-    served: Mapping[tuple[str, int], Mapping[str, str]],
+    served: Mapping[tuple[str, int], Mapping[str, str | None]],
     *,
     what: str,
     fields: Sequence[str],
@@ -113,7 +115,8 @@ def compare_bars(
 
     Args:
         expected: Computed from what was sent.
-        served: What the platform serves, as texts, by symbol and start of the bar in ns.
+        served: What the platform serves, as texts, by symbol and start of the bar in ns; None where a field is
+            missing.
         what: What is compared, for the message.
         fields: Names of `Bar` that are served.
     """
@@ -128,7 +131,7 @@ def compare_bars(
             continue
         for name in fields:
             value, text = Decimal(getattr(bar, name)), got.get(name)
-            if text is None or Decimal(text) != value:
+            if _number(text) != value:
                 differences.append(Difference(symbol, start_ns, name, f"{value:f}", text or "nothing"))
     differences += [
         Difference(symbol, start_ns, "the bar", "absent (no trade)", "a bar")
@@ -136,3 +139,10 @@ def compare_bars(
         if (symbol, start_ns) not in wanted
     ]
     return BarsVerdict(what, len(wanted) * len(fields), tuple(differences))
+
+
+def _number(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
