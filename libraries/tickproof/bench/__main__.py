@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 import tickproof.bench
-from tickproof.bench.process import MeasureError, fresh, run
+from tickproof.bench.process import MeasureError, fresh, run, say
 
 NO_MEASURES = {"__main__", "dataset", "figures", "process"}
 RESULTS = Path("results/bench.json")
+WIDE = 160  # columns of the table where there is no terminal
 COLUMNS = ("measure", "value", "unit", "goal", "met", "peer", "ratio")
 
 Measure = Callable[[Callable[[str], None]], list[dict[str, Any]]]
@@ -40,7 +41,7 @@ def main(
     output: Annotated[Path, typer.Option(help="Where the figures are written.")] = RESULTS,
 ) -> None:
     """Measure what the project promises, each measure in a fresh process."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
     known = measures()
     strange = [name for name in only or () if name not in known]
     if strange:
@@ -50,12 +51,11 @@ def main(
     failures: list[str] = []
     for name in only or sorted(known):
         command = f"python -m tickproof.bench --only {name}"
-        with console.status(f"{name}: starting") as status:
-            try:
-                measured = known[name](lambda text, name=name: status.update(f"{name}: {text}"))  # type: ignore[misc]
-            except MeasureError as error:
-                failures.append(f"{name} could not be measured: {error}")
-                measured = [dict.fromkeys(COLUMNS) | {"measure": name, "unit": "", "met": False}]
+        try:
+            measured = _with_progress(console, name, known[name])
+        except MeasureError as error:
+            failures.append(f"{name} could not be measured: {error}")
+            measured = [dict.fromkeys(COLUMNS) | {"measure": name, "unit": "", "met": False}]
         figures += [{**figure, "command": command} for figure in measured]
     console.print(_table(figures))
     for failure in failures:
@@ -66,12 +66,26 @@ def main(
         raise typer.Exit(1)
 
 
+def _with_progress(console: Console, name: str, measure: Measure) -> list[dict[str, Any]]:
+    if not console.is_terminal:
+        return measure(lambda text: say(f"{name}: {text}"))
+    with console.status(f"{name}: starting") as status:
+        return measure(lambda text: status.update(f"{name}: {text}"))
+
+
 def _of_the_kit(name: str) -> Measure:
     return lambda tell: fresh(f"tickproof.bench.{name}", "measure", tell=tell)
 
 
 def _of_the_platform(name: str) -> Measure:
-    return lambda tell: run([sys.executable, "-m", f"tickerplant.bench.{name}", "--json"], tell=tell)
+    def measure(tell: Callable[[str], None]) -> list[dict[str, Any]]:
+        # One figure a line; the exit code tells of missed goals, and so do the figures.
+        code, lines, last_words = run([sys.executable, "-m", f"tickerplant.bench.{name}"], tell=tell)
+        if not lines:
+            raise MeasureError(f"it ended with {code}: {last_words}")
+        return [json.loads(line) for line in lines]
+
+    return measure
 
 
 def _table(figures: list[dict[str, Any]]) -> Table:
@@ -81,7 +95,9 @@ def _table(figures: list[dict[str, Any]]) -> Table:
     for figure in figures:
         cells = {name: "" if figure.get(name) is None else str(figure[name]) for name in COLUMNS}
         value, met = figure.get("value"), figure.get("met")
-        cells["value"] = "not measured" if value is None else f"{value:,g}"
+        cells["value"] = (
+            "not measured" if value is None else f"{value:,.0f}" if value >= 1_000 else f"{value:g}"
+        )
         cells["met"] = {True: "[green]yes", False: "[red]no", None: ""}[met]
         table.add_row(*(cells[name] for name in COLUMNS))
     return table

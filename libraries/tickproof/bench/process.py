@@ -33,30 +33,23 @@ def fresh(module: str, function: str, *arguments: Any, tell: Callable[[str], Non
         MeasureError: The function raised; the message holds its last words.
     """
     argv = [sys.executable, "-m", "tickproof.bench.process", module, function, json.dumps(arguments)]
-    return run(argv, tell=tell)
+    code, lines, last_words = run(argv, tell=tell)
+    if code or not lines:
+        raise MeasureError(f"{module}.{function} ended with {code}: {last_words}")
+    return json.loads(lines[-1])
 
 
-def run(argv: Sequence[str], *, tell: Callable[[str], None] | None = None) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Run a program whose last line of output is JSON, and return what that says.
-
-    Raises:
-        MeasureError: The program failed; the message holds its last words.
-    """
+def run(argv: Sequence[str], *, tell: Callable[[str], None] | None = None) -> tuple[int, list[str], str]:
+    """Run a program; return its exit code, the lines of its output, and its last words on the error output."""
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         last: deque[str] = deque(maxlen=LAST_LINES)
         for line in process.stderr:
             last.append(line.rstrip())
-            if tell is None:
-                sys.stderr.write(line)
-                sys.stderr.flush()
-            else:
-                tell(line.rstrip())
-        output = process.stdout.read().splitlines()
-    if process.returncode or not output:
-        raise MeasureError(f"{' '.join(argv[1:4])} ended with {process.returncode}: {' / '.join(last)}")
-    return json.loads(output[-1])
+            (say if tell is None else tell)(line.rstrip())
+        lines = process.stdout.read().splitlines()
+    return process.returncode, lines, " / ".join(last)
 
 
 def peak_memory_mb() -> float:
