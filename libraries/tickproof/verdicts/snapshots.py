@@ -45,10 +45,10 @@ class Invariant:
             places = "1 place" if len(self.breaches) == 1 else f"{len(self.breaches):,} places"
             shown = "\n".join(self.breaches[:5])
             raise AssertionError(
-                f"{self.claim}, but that does not hold in {places} ({self.looked_at:,} {self.of} looked at).\n{shown}"
+                f"{self.claim}, but that does not hold in {places} ({self.of} looked at: {self.looked_at:,}).\n{shown}"
             )
         if not self.looked_at:
-            raise Void(f"there are no {self.of} to look at, so it cannot be told: {self.claim}.")
+            raise Void(f"there are no {self.of} to look at, so this cannot be judged: {self.claim}.")
 
 
 def lineage(snapshots: pa.Table, current: int) -> list[dict[str, str]]:
@@ -152,7 +152,7 @@ def counts_equal_rows(
         ("the manifests' record count", str(records), rows),
     ):
         if said != str(found):
-            breaches.append(f"Snapshot {snapshot}: {name} says {said}, but there are {found:,}.")
+            breaches.append(f"Snapshot {snapshot}: {name} says {said or 'nothing'}, but there are {found:,}.")
     return Invariant("Summaries should equal what is there", 3, "counts", tuple(breaches))
 
 
