@@ -1,4 +1,4 @@
-"""A platform with a past: a million rows, written once by the platform's own writer and kept in the cache.
+"""A platform with a past: many rows, written once by the platform's own writer and kept in the cache.
 
 An Iceberg table names its files by absolute paths, so the warehouse always lives at the same place in the cache. A
 visit works on hard links to files that never change, and on copies of those that do (the catalog, Kafka's log).
@@ -25,7 +25,6 @@ from tickproof.stack.folders import cache_folder, only_one
 from tickproof.target import Target
 from tickproof.waiting import patiently
 
-ROWS = 1_000_000
 OLD_SYMBOLS = 100
 SEED = 20_260_101
 STORED_WITHIN = timedelta(minutes=3)
@@ -48,19 +47,20 @@ class Past:
 
 
 @contextmanager
-def platform(target: Target, progress: Progress) -> Iterator[tuple[Stack, Past]]:
-    """Start a stack over a million old rows; make them first where the cache has none.
+def platform(target: Target, rows: int, progress: Progress) -> Iterator[tuple[Stack, Past]]:
+    """Start a stack over old rows; make them first where the cache has none.
 
     Args:
         target: A target whose stack takes CATALOG_URI and WAREHOUSE.
+        rows: How many.
         progress: Called with a line for each step.
     """
-    home = cache_folder() / f"past-{target.name}-{_fingerprint(target)}"
+    home = cache_folder() / f"past-{target.name}-{rows}-{_fingerprint(target)}"
     home.mkdir(parents=True, exist_ok=True)
     with only_one(home / "lock"):
         live, kept = home / "live", home / "kept"
         if not (kept / "done.json").exists():
-            _make(target, live, kept, progress)
+            _make(target, rows, live, kept, progress)
         _refresh(kept / "lake", live)
         stack = Stack.up(target, progress=progress, environment=_places(live), seed=kept / "state")
         try:
@@ -71,34 +71,35 @@ def platform(target: Target, progress: Progress) -> Iterator[tuple[Stack, Past]]
 
 
 def _fingerprint(target: Target) -> str:
-    """A warehouse of another writer or another shape is not this one's past."""
+    """A warehouse of other services or another shape is not this one's past."""
     lake = target.hops.lake
-    shape = target.published(lake.published_shape).read_bytes() if lake and lake.published_shape else b""
-    return hashlib.sha256(shape).hexdigest()[:8]
+    files = [target.compose_file]
+    files += [target.published(lake.published_shape)] if lake and lake.published_shape else []
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file)).hexdigest()[:8]
 
 
 def _places(live: Path) -> dict[str, str]:
     return {"CATALOG_URI": f"sqlite:///{live}/catalog.db", "WAREHOUSE": f"file://{live}/warehouse"}
 
 
-def _make(target: Target, live: Path, kept: Path, progress: Progress) -> None:
-    progress(f"Writing {ROWS:,} old rows, once; they stay in {kept.parent}")
+def _make(target: Target, rows: int, live: Path, kept: Path, progress: Progress) -> None:
+    progress(f"Writing {rows:,} old rows, once; they stay in {kept.parent}")
     for folder in (live, kept):
         shutil.rmtree(folder, ignore_errors=True)
     live.mkdir(parents=True)
     stack = Stack.up(target, progress=progress, environment=_places(live))
     try:
         names = list(symbols.catalogue())[-OLD_SYMBOLS:]
-        sent = _send(target, stack, names, progress)
+        sent = _send(target, rows, stack, names, progress)
         probe = LakeProbe(target, stack.variables)
         wanted = sent.num_rows
         patiently(
             probe.count,
-            until=lambda rows: rows >= wanted,
+            until=lambda stored: stored >= wanted,
             within=STORED_WITHIN,
             every=timedelta(seconds=1),
             what=f"{wanted:,} old rows should be in the lake",
-            describe=lambda rows: f"{rows:,} rows",
+            describe=lambda stored: f"{stored:,} rows",
             progress=float,
             stalled_after=timedelta(seconds=20),
         )
@@ -114,7 +115,7 @@ def _make(target: Target, live: Path, kept: Path, progress: Progress) -> None:
         stack.down()
 
 
-def _send(target: Target, stack: Stack, names: list[str], progress: Progress) -> pa.Table:
+def _send(target: Target, rows: int, stack: Stack, names: list[str], progress: Progress) -> pa.Table:
     assert stack.exchange_control_url is not None
     exchange = ExchangeClient(stack.exchange_control_url)
     lease = exchange.lease(len(names), only=names)
@@ -122,13 +123,13 @@ def _send(target: Target, stack: Stack, names: list[str], progress: Progress) ->
     drawn = plan.draw(
         target.domain,
         lease.symbols,
-        trades=ROWS - len(names),
+        trades=rows - len(names),
         per_second=target.domain.max_per_second,
         seed=SEED,
     )
     play = exchange.play(drawn)
     progress(f"Sending {drawn.table.num_rows:,} trades at {target.domain.max_per_second:,} a second")
-    play.wait(timedelta(seconds=4 * ROWS / target.domain.max_per_second))
+    play.wait(timedelta(seconds=10 + 4 * rows / target.domain.max_per_second))
     return play.ledger()
 
 

@@ -1,4 +1,4 @@
-"""Keywords for platforms of another age: one with nothing in it, one with a million old rows."""
+"""Keywords for platforms of another age: one with nothing in it, one with many old rows."""
 
 from contextlib import ExitStack
 
@@ -9,6 +9,8 @@ from tickproof import aged, report, session
 from tickproof.ledger.schemas import SEEN
 from tickproof.stack import Stack
 from tickproof.verdicts import Void, judge
+
+OLD_ROWS = 100_000
 
 
 @library(scope="GLOBAL")
@@ -29,14 +31,17 @@ class Warehouses:
 
     @keyword
     def start_platform_with_old_rows(self) -> None:
-        """Start a stack over a million old rows and use it until `Return To Usual Platform`.
+        """Start a stack over old rows and use it until `Return To Usual Platform`.
 
-        The platform's own writer makes them the first time, in about two minutes; then they stay in the cache.
+        They are a hundred thousand, in the form `slow` a million. The platform's own writer makes them the first time
+        (up to two minutes); then they stay in the cache.
         """
         run = session.current()
         run.check()
         with ExitStack() as visit:
-            stack, self._past = visit.enter_context(aged.platform(run.target, logger.console))
+            stack, self._past = visit.enter_context(
+                aged.platform(run.target, OLD_ROWS * run.scale, logger.console)
+            )
             run.visit(stack, visit.pop_all().close)
 
     @keyword

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    A platform is right on its first day, with nothing in it, and after a million rows.
+Documentation    A platform is right on its first day, with nothing in it, and beside a million old rows.
 
 Resource         ../../resources/pipeline.resource
 Library          tickproof.warehouses
@@ -19,8 +19,8 @@ An Empty Platform Answers Empty
     Every hop holds every trade
     [Teardown]    Return To Usual Platform
 
-Beside A Million Old Rows New Trades Arrive
-    [Documentation]    The old rows were written once by the writer itself and are kept in the cache.
+Beside Many Old Rows New Trades Arrive
+    [Documentation]    A hundred thousand, in the form slow a million: written once by the writer itself, kept in the cache.
     [Tags]    slow    defect-writer-drops-one-in-a-thousand
     [Setup]    Start Platform With Old Rows
     Lease Symbols    10
