@@ -88,6 +88,19 @@ class LakeProbe:
         """
         return self._reading(lambda table: table.metadata.current_snapshot_id)
 
+    def summary(self) -> dict[str, str]:
+        """Return what the current snapshot says of itself; nothing while the table is empty.
+
+        Raises:
+            HopUnreachableError: The catalog does not answer or the table is not there.
+        """
+
+        def look(table: Table) -> dict[str, str]:
+            snapshot = table.current_snapshot()
+            return dict(snapshot.summary.additional_properties) if snapshot and snapshot.summary else {}
+
+        return self._reading(look)
+
     def state(self) -> LakeState:
         """Return the current snapshot and its files; what is read ``after`` it is what came later."""
         return self._reading(
