@@ -31,19 +31,23 @@ def read(form: str, content: bytes, rows: str) -> pa.Table:
         AssertionError: It is not what its format says, or holds no trades.
     """
     try:
-        return _sightings(READERS[form](content, rows))
+        return _sightings(READERS[form](content, rows), form)
     except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
         raise AssertionError(
             f"The answer as {form} should hold trades, but cannot be read: {error}"
         ) from None
 
 
-def _sightings(rows: pa.Table) -> pa.Table:
+def _sightings(rows: pa.Table, form: str) -> pa.Table:
     """Make sightings of a table whose prices and times are texts, or exact already."""
     columns: dict[str, object] = {name: rows[name] for name in ("symbol", "trade_id", "side")}
     for name in ("price", "quantity"):
         values = rows[name]
-        columns[name] = exact(values, name, str) if pa.types.is_string(values.type) else values
+        columns[name] = (
+            exact(values, name, lambda row: f"{form}, row {row}")
+            if pa.types.is_string(values.type)
+            else values
+        )
     columns["event_time"] = rows["event_time"].cast(SEEN.field("event_time").type)
     return as_table(SEEN, columns)
 

@@ -7,8 +7,9 @@ from robot.api.deco import keyword, library
 
 from tickproof import aged, report, session
 from tickproof.ledger.schemas import SEEN
+from tickproof.misuse import MisuseError
 from tickproof.stack import Stack
-from tickproof.verdicts import Void, judge
+from tickproof.verdicts import judge
 
 OLD_ROWS = 100_000
 
@@ -50,7 +51,9 @@ class Warehouses:
         run = session.current()
         lake = run.target.hops.lake
         if self._past is None or lake is None:
-            raise Void("no platform with old rows is visited; use `Start Platform With Old Rows`.")
+            raise MisuseError(
+                "No platform with old rows is visited; use `Start Platform With Old Rows` first."
+            )
         seen = run.lake.read(self._past.symbols)
         verdict = judge(
             self._past.sent,

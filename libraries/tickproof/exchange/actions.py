@@ -89,7 +89,7 @@ class Skip(Action):
         """Refuse a position or a number that makes no sense."""
         _whole(self.do, "at", self.at, least=0)
         _whole(self.do, "count", self.count, least=1)
-        if not isinstance(self.rest_knows, bool):
+        if self.rest_knows not in {True, False}:
             raise ValueError(
                 f"action skip: `rest_knows` must be true or false, but it is {self.rest_knows!r}."
             )

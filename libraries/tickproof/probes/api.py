@@ -1,14 +1,12 @@
 """The HTTP API, read page by page as a client would."""
 
 import email.utils
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +17,10 @@ from tickproof.ledger.schemas import SEEN
 from tickproof.probes.decoding import load_exactly, to_table
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.mapping import Mapper, Positions, Symbols, only
+from tickproof.probes.web import CONNECT_S, READ_S, cause, session_for
 from tickproof.target import ApiHop, Target, TargetError
 from tickproof.target.refusal import did_you_mean
 from tickproof.waiting import Pace, RealPace, said
-
-_CONNECT_S, _READ_S = 5.0, 60.0
 
 Parameters = Mapping[str, str | int | Sequence[str]]
 
@@ -220,11 +217,11 @@ class ApiProbe:
                 self._hop.url.rstrip("/") + path,
                 params=dict(parameters),
                 headers=headers,
-                timeout=(_CONNECT_S, _READ_S),
+                timeout=(CONNECT_S, READ_S),
             )
         except requests.RequestException as error:
             raise HopUnreachableError(
-                f"The API at {self._hop.url} does not answer: {_cause(error)}."
+                f"The API at {self._hop.url} does not answer: {cause(error)}."
             ) from None
 
     def _count(self, requests: int = 0, throttled: int = 0, waited: timedelta = timedelta(0)) -> None:
@@ -235,8 +232,7 @@ class ApiProbe:
 
     @cached_property
     def _session(self) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = not _is_here(self._hop.url)  # a proxy of the environment is not for this machine
+        session = session_for(self._hop.url)
         if self._hop.ca_file:
             session.verify = self._hop.ca_file
         return session
@@ -265,25 +261,3 @@ def _problem(answer: requests.Response) -> str:
         return ""
     words = [str(body[name]) for name in ("title", "detail") if isinstance(body, dict) and body.get(name)]
     return f" ({': '.join(words)[:200].rstrip('.')})" if words else ""
-
-
-def _cause(error: BaseException) -> str:
-    """Say the innermost reason of a connection error in words."""
-    if isinstance(error, requests.ConnectTimeout):
-        return f"no connection within {_CONNECT_S:g} s"
-    if isinstance(error, requests.ReadTimeout):
-        return f"no answer within {_READ_S:g} s"
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
-            return inner.strerror.lower()
-        inner = inner.__cause__ or inner.__context__
-    return str(error)
-
-
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

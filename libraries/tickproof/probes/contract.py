@@ -11,6 +11,7 @@ from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAP
 from openapi_core.exceptions import OpenAPIError
 
 from tickproof.probes.errors import HopUnreachableError
+from tickproof.probes.web import CONNECT_S, cause, session_for
 
 HOSTILE = (
     "'",
@@ -84,7 +85,7 @@ class Contract:
     def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 10) -> None:
         self.url = url
         self.timeout = timeout
-        self.http = requests.Session()
+        self.http = session_for(url)
         self.http.headers.update(headers or {})
         self.document: dict[str, Any] = self._published()
 
@@ -125,14 +126,15 @@ class Contract:
     def _send(self, path: str, parameters: Mapping[str, Value]) -> requests.Response:
         try:
             return self.http.get(
-                self.url + path, params=dict(parameters), timeout=self.timeout, allow_redirects=False
+                self.url + path,
+                params=dict(parameters),
+                timeout=(CONNECT_S, self.timeout),
+                allow_redirects=False,
             )
-        except requests.Timeout:
+        except requests.RequestException as error:
             raise HopUnreachableError(
-                f"The API at {self.url} does not answer GET {path.partition('?')[0]} within {self.timeout:g} s."
+                f"The API at {self.url} does not answer: {cause(error, read_s=self.timeout)}."
             ) from None
-        except requests.RequestException:
-            raise HopUnreachableError(f"The API at {self.url} does not answer.") from None
 
     @cached_property
     def _openapi(self) -> OpenAPI:
@@ -167,16 +169,22 @@ def problem_fault(answer: requests.Response, status: int) -> str | None:
     kind = answer.headers.get("Content-Type", "").partition(";")[0]
     if kind != "application/problem+json":
         return f"an error should be application/problem+json, but it is {kind or 'of no type'}"
+    return _body_fault(answer, status) or told_inside(answer.text)
+
+
+def _body_fault(answer: requests.Response, status: int) -> str | None:
     try:
         body = answer.json()
     except requests.JSONDecodeError:
         return "an error should be JSON, but it cannot be parsed"
+    if not isinstance(body, dict):
+        return "an error should be a JSON object, but it is none"
     missing = [name for name in ("type", "title", "status", "detail") if name not in body]
     if missing:
         return f"an error should tell its {', '.join(missing)}"
     if body["status"] != status:
         return f"the body says status {body['status']}, the answer {status}"
-    return told_inside(answer.text)
+    return None
 
 
 def told_inside(text: str) -> str | None:

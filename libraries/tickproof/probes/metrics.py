@@ -1,12 +1,16 @@
 """A service's published metrics (Prometheus text format), read once."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tickproof.probes.errors import HopUnreachableError
+from tickproof.probes.web import CONNECT_S, cause, session_for
+
+TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,16 @@ def read_metrics(url: str) -> Metrics:
         HopUnreachableError: It does not answer, or not with metrics.
     """
     try:
-        answer = requests.get(url, timeout=5)
-        answer.raise_for_status()
+        answer = session_for(url).get(url, timeout=(CONNECT_S, TIMEOUT_S))
+    except requests.RequestException as error:
+        reason = cause(error, read_s=TIMEOUT_S)
+        raise HopUnreachableError(f"No metrics can be read at {url}: {reason}.") from None
+    if answer.status_code != HTTPStatus.OK:
+        raise HopUnreachableError(f"No metrics can be read at {url}: it answered {answer.status_code}.")
+    try:
         families = list(text_string_to_metric_families(answer.text))
-    except (requests.RequestException, ValueError) as error:
-        raise HopUnreachableError(f"No metrics can be read at {url}: {error}.") from None
+    except ValueError:
+        raise HopUnreachableError(
+            f"No metrics can be read at {url}: the answer is not in Prometheus' text format."
+        ) from None
     return Metrics(tuple(sample for family in families for sample in family.samples))

@@ -91,14 +91,14 @@ class BarsVerdict:
             Void: There was nothing to compare.
         """
         if not self.compared:
-            raise Void(f"no trade was sent, so there is no {self.what} to compare.")
+            raise Void(f"no trade was sent, so there are no {self.what} to compare.")
         if not self.differences:
             return
         first = self.differences[0]
         start = datetime.fromtimestamp(first.start_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         raise AssertionError(
             f"{self.compared:,} values of {self.what} should follow exactly from the trades, "
-            f"but {len(self.differences):,} do not.\n"
+            f"but {len(self.differences):,} {'does' if len(self.differences) == 1 else 'do'} not.\n"
             f"First: {first.symbol} from {start} UTC, "
             f"{first.field} should be {first.expected}, but {first.got} was served."
         )
@@ -132,7 +132,7 @@ def compare_bars(
         for name in fields:
             value, text = Decimal(getattr(bar, name)), got.get(name)
             if _number(text) != value:
-                differences.append(Difference(symbol, start_ns, name, f"{value:f}", text or "nothing"))
+                differences.append(Difference(symbol, start_ns, name, _plain(value), text or "nothing"))
     differences += [
         Difference(symbol, start_ns, "the bar", "absent (no trade)", "a bar")
         for symbol, start_ns in served
@@ -146,3 +146,8 @@ def _number(text: str | None) -> Decimal | None:
         return None if text is None else Decimal(text)
     except InvalidOperation:
         return None
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
