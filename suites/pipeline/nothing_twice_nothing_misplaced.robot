@@ -10,11 +10,11 @@ Test Tags        pipeline    quick
 
 *** Test Cases ***
 Repeated Frames Are Stored Once
-    [Documentation]    Right after the first, much later, and across a reconnect.
+    [Documentation]    Right after the first, more than a second later (in another commit), and behind a reconnect.
     [Tags]    critical    exclusive    defect-writer-forgets-what-it-stored
     Given the exchange lists 3 symbols for this test
     And Plan Disturbance    repeat    at=10%    count=3
-    And Plan Disturbance    repeat    at=20%    count=1
+    And Plan Disturbance    repeat    at=15%    count=1    later=1200
     And Plan Disturbance    drop    at=30%
     And Plan Disturbance    repeat    at=95%    count=2
     When 1500 trades are sent at 1000 a second
@@ -31,7 +31,7 @@ Late And Out Of Order Trades Land In Their Own Day
 Frames Out Of Order Cost Nothing
     [Documentation]    Two neighbours change places on the wire: both arrive, neither is taken for a loss.
     [Tags]    exclusive    defect-writer-drops-late-ids
-    Given the exchange lists 2 symbols for this test
+    Given the exchange lists 1 symbols for this test
     And Plan Disturbance    swap    at=30%
     And Plan Disturbance    swap    at=60%
     When 500 trades are sent

@@ -48,15 +48,22 @@ class Refuse(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat(Action):
-    """Send the row's frame `count` more times, right behind itself."""
+    """Send the row's frame `count` more times: right behind itself, or ahead of the row `later` places behind it."""
 
     do: ClassVar[str] = "repeat"
     count: int = 1
+    later: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a position or a number that makes no sense."""
         _whole(self.do, "at", self.at, least=0)
         _whole(self.do, "count", self.count, least=1)
+        _whole(self.do, "later", self.later, least=0)
+
+    @property
+    def last(self) -> int:
+        """The last row that the action touches."""
+        return self.at + self.later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,12 +19,13 @@ from typing import Protocol
 import numpy as np
 
 from tickproof.clock import now_ns
-from tickproof.exchange import actions, chunks, garbage
+from tickproof.exchange import actions, chunks, frames, garbage
 from tickproof.exchange.chunks import Chunk, Wish
 from tickproof.exchange.endings import Subscriber, end
 from tickproof.exchange.limits import SECOND, SHUTDOWN_NOTICE_S
 from tickproof.exchange.marks import Parcel
 from tickproof.exchange.play import Play
+from tickproof.exchange.script import Echo
 from tickproof.exchange.websocket import Opcode, encode
 
 LEAD_NS = 5_000_000
@@ -232,8 +233,10 @@ class Pacer:
         for step in self._play.script.steps.get(position, ()):
             self._take(step, position)
 
-    def _take(self, step: actions.Action, position: int) -> None:
+    def _take(self, step: actions.Action | Echo, position: int) -> None:
         match step:
+            case Echo(position=source, count=count):
+                self._send_again(source, count)
             case actions.Refuse(count=count):
                 self._stage.refuse(count)
             case actions.Garbage(kind=kind):
@@ -260,6 +263,16 @@ class Pacer:
             handed = now_ns()
             if sub.outlet.send(data, Parcel(self._play.extra_marks, rows, np.array([len(data)]))):
                 self._play.extra_marks.hand(rows, handed)
+
+    def _send_again(self, position: int, count: int) -> None:
+        row = chunks.row_of(self._play.script.rows, position)
+        rows = slice(position, position + 1)
+        for sub in self._concerned():
+            if row["symbol"] in sub.session.symbols:
+                payload = frames.trade_frame(row, combined=sub.session.combined, unit=sub.session.unit)
+                data = encode(Opcode.TEXT, payload)
+                for _ in range(count):
+                    sub.outlet.send(data, Parcel(self._play.marks, rows, np.array([len(data)])))
 
     def _see_out(self) -> None:
         """Do not end before those that were told of a shutdown are gone: the next play would still meet them."""

@@ -16,6 +16,19 @@ ENDINGS = actions.HalfFrame | actions.Oversize | actions.ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """Frames that were sent before and come once more.
+
+    Attributes:
+        position: whose frame.
+        count: how often.
+    """
+
+    position: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """What the pacing thread follows. Positions count the rows in the order in which they go on the wire.
 
@@ -40,7 +53,7 @@ class Script:
     muted: Flags
     unknown: Flags
     replaced: dict[int, str] = field(default_factory=dict)
-    steps: dict[int, list[actions.Action]] = field(default_factory=dict)
+    steps: dict[int, list[actions.Action | Echo]] = field(default_factory=dict)
     again: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -113,6 +126,8 @@ def _enter(script: Script, deed: actions.Action, place: Numbers) -> None:
             positions = place[at : at + count]
             script.muted[positions] = True
             script.unknown[positions] = not rest_knows
+        case actions.Repeat(at=at, count=count, later=later) if later:
+            script.steps.setdefault(int(place[at + later]), []).append(Echo(int(place[at]), count))
         case actions.Repeat(at=at, count=count):
             script.again[int(place[at])] = count
         case actions.Garbage(at=at, kind=kind) if garbage.KINDS[kind].treatment is garbage.Treatment.ACCEPT:
