@@ -99,6 +99,15 @@ def test_a_repeated_frame(market: Market) -> None:
     assert ledger["copies"].to_pylist() == [1] * 5 + [3] + [1] * 14
 
 
+def test_a_frame_that_comes_again_later(market: Market) -> None:
+    with subscribed(market) as ws:
+        ledger = market.sent(20, actions=[actions.Repeat(at=5, count=2, later=10)])
+        got = ids(frames(ws, 22))
+    sent = of_ledger(ledger)
+    assert got == [*sent[:15], sent[5], sent[5], *sent[15:]]
+    assert ledger["copies"].to_pylist() == [1] * 5 + [3] + [1] * 14
+
+
 def test_swapped_frames_stand_in_the_ledger_as_they_went(market: Market) -> None:
     with subscribed(market) as ws:
         ledger = market.sent(20, actions=[actions.Swap(at=5)])
