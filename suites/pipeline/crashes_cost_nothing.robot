@@ -61,6 +61,7 @@ Writer killed under flow loses nothing and repeats nothing
     [Arguments]    ${point: str}
     Lease Symbols    5
     Send Trades    200
+    Hops Should Hold Every Trade    lake
     Crash Writer At    ${point}
     Start Sending Trades    1500    per_second=1500
     Service Should Have Died And Recovered    writer
