@@ -132,8 +132,12 @@ class Pipeline:
         first = {symbol: scene.first_ids[symbol] for symbol in quiet}
         looks = {hop: look_at(run, scene, hop, first) for hop in hops_of(run)}
 
+        flowing = True
+
         def behind() -> dict[str, str]:
             """Return the hop that each quiet symbol has not reached yet."""
+            nonlocal flowing
+            flowing = play.progress().state == "running"  # a look takes a while: what counts is when it began
             waiting: dict[str, str] = {}
             for hop, look in looks.items():
                 there = set(pc.unique(look()["symbol"]).to_pylist())
@@ -161,7 +165,7 @@ class Pipeline:
             )
         except WaitError as error:
             raise AssertionError(str(error)) from None
-        if play.progress().state != "running":
+        if not flowing:
             raise Void("the flow of the busy symbol ended before the quiet ones were looked for.")
 
     @keyword

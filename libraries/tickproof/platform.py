@@ -147,4 +147,4 @@ class Platform:
                 service, what, since=self._marked(service), within=within.total_seconds()
             )
         except StackError as error:
-            raise Void(f"the fault had no effect: {service} was to be {what}. {error}") from None
+            raise Void(f"the fault had no effect: {service} should have {what}. {error}") from None

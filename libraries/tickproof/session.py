@@ -16,6 +16,7 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from tickproof import target as targets
 from tickproof.evidence.redaction import SECRETS
+from tickproof.exchange.actions import Refuse
 from tickproof.exchange.client import ExchangeClient, ExchangeError
 from tickproof.misuse import MisuseError, RunRefusedError
 from tickproof.probes.api import ApiProbe
@@ -286,6 +287,8 @@ class Session:
         with contextlib.suppress(ExchangeError, WaitError):
             scene.finish()
         with contextlib.suppress(ExchangeError):
+            if any(isinstance(action, Refuse) for sending in scene.sendings for action in sending.actions):
+                self.exchange.act("refuse", count=0)  # those that no connection has met
             for lease in scene.leases:
                 self.exchange.release(lease)
 
