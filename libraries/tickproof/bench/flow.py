@@ -14,7 +14,7 @@ STRETCH_PER_SECOND = 50_000
 STRETCH_SECONDS = 20
 HEADROOM = 1.01  # sent a little faster, so that the pace reached can be held against the goal
 MOST_LAG_S = 3
-MOST_SLOPE_MB = 60
+MOST_SLOPE_MB = 30
 
 
 def measure(seconds: float = SECONDS, stretch_seconds: float = STRETCH_SECONDS) -> list[dict[str, Any]]:

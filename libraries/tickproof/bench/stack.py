@@ -2,9 +2,12 @@
 
 import os
 import statistics
+import sys
 import time
 from datetime import timedelta
 from typing import Any
+
+import psutil
 
 from tickproof.bench.carrying import TARGET, Flow, carry, own_state
 from tickproof.bench.figures import Figure, at_most
@@ -28,7 +31,7 @@ PARTS = "kafka, feed, writer, api"
 def measure(starts: int = STARTS, seconds: float = SECONDS) -> list[dict[str, Any]]:
     """Measure starts with warm caches, and the last of these stacks at work."""
     load_average = os.getloadavg()[0]
-    up_s, down_s, idle_mb = [], [], []
+    up_s, down_s, idle_mb, shared_once_mb = [], [], [], []
     with own_state():
         Stack.up(load(TARGET), progress=say).down()  # fetches and trains what is not there yet
         for number in range(starts):
@@ -38,6 +41,7 @@ def measure(starts: int = STARTS, seconds: float = SECONDS) -> list[dict[str, An
             up_s.append(time.perf_counter() - began)
             try:
                 idle_mb.append(_idle(stack))
+                shared_once_mb.append(_shared_once(stack))
                 carried = carry(stack, Flow(PER_SECOND, seconds)) if number == starts - 1 else None
             finally:
                 began = time.perf_counter()
@@ -59,6 +63,11 @@ def measure(starts: int = STARTS, seconds: float = SECONDS) -> list[dict[str, An
             Figure("Stack, stop", round(statistics.median(down_s), 2), "s"),
             at_most(f"Stack, memory when idle: {PARTS} and the exchange", round(idle), "MB", MOST_IDLE_MB),
             at_most(f"Stack, memory when idle: {PARTS}", round(idle_alone), "MB", MOST_IDLE_MB),
+            Figure(
+                f"Stack, memory when idle, shared pages counted once: {PARTS} and the exchange",
+                round(statistics.median(shared_once_mb)),
+                "MB",
+            ),
             at_most(
                 f"Stack, memory {busy}: {PARTS} and the exchange",
                 round(carried.memory_mb()),
@@ -92,3 +101,11 @@ def _idle(stack: Stack) -> dict[str, float]:
     )
     say(", ".join(f"{name} {rss:.0f} MB" for name, rss in memory.items()))
     return memory
+
+
+def _shared_once(stack: Stack) -> float:
+    """Return the memory of all services (MB) with each page divided by how many use it; 0 where nobody tells."""
+    if sys.platform != "linux":
+        return 0.0
+    pids = [state.pid for state in stack.status() if state.pid]
+    return sum(psutil.Process(pid).memory_full_info().pss for pid in pids) / 1e6
