@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +38,7 @@ STALLED_AFTER = timedelta(seconds=10)
 SEED = 20_260_102
 SYMBOLS_A_READ = 25  # of the lake at a time, so that reading it needs little memory
 UNIT: TimeUnit = "us"
+NEVER = np.iinfo(np.int64).max
 
 Ints = npt.NDArray[np.int64]
 
@@ -338,7 +339,7 @@ def _oldest_from_here(sent: StoredRows, seen: StoredRows, lease: Lease) -> dict[
     counts = np.zeros(len(names), np.int64)
 
     def codes(batch: pa.RecordBatch) -> Ints:
-        found: Ints = pc.index_in(batch["symbol"].cast(pa.string()), names).to_numpy()
+        found: Ints = pc.fill_null(pc.index_in(batch["symbol"].cast(pa.string()), names), -1).to_numpy()
         return found
 
     for batch in sent.batches(("symbol",)):
@@ -350,7 +351,11 @@ def _oldest_from_here(sent: StoredRows, seen: StoredRows, lease: Lease) -> dict[
         handed[starts[codes(batch)] + batch["trade_id"].to_numpy()] = times.to_numpy()
     found: dict[int, list[tuple[Ints, Ints]]] = {}
     for batch in seen.batches(("symbol", "trade_id", "lane", "offset")):
-        times = handed[starts[codes(batch)] + batch["trade_id"].to_numpy()]
+        code, trade_id = codes(batch), batch["trade_id"].to_numpy()
+        rank = trade_id - first_ids[code]
+        known = (code >= 0) & (rank >= 0) & (rank < counts[code])
+        # What was never sent is the verdict's affair: nobody waits for it.
+        times = np.where(known, handed[np.where(known, starts[code] + trade_id, 0)], NEVER)
         lanes, offsets = batch["lane"].to_numpy(), batch["offset"].to_numpy()
         for lane in np.unique(lanes).tolist():
             found.setdefault(lane, []).append((offsets[lanes == lane], times[lanes == lane]))
@@ -369,11 +374,15 @@ def _batches(tables: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
         yield from table.to_batches()
 
 
-def slope_mb_a_minute(samples: tuple[Sample, ...], service: str) -> float:
-    """Return by how much a service's memory grew a minute, over the second half of the samples."""
+def slope_mb_a_minute(samples: Sequence[Sample], service: str) -> float:
+    """Return by how much a service's memory grew a minute over the second half of the samples.
+
+    It is the median of the slopes between all pairs of samples, so that a short peak does not count as growth.
+    """
     half = samples[len(samples) // 2 :]
     if len(half) < 2:
         return 0.0
-    minutes = np.array([sample.at_ns for sample in half], np.float64) / 60e9
+    minutes = np.array([sample.at_ns - half[0].at_ns for sample in half]) / 60e9
     rss = np.array([sample.rss_mb[service] for sample in half])
-    return float(np.polyfit(minutes - minutes[0], rss, 1)[0])
+    earlier, later = np.triu_indices(len(half), k=1)
+    return float(np.median((rss[later] - rss[earlier]) / (minutes[later] - minutes[earlier])))
