@@ -322,7 +322,7 @@ def failed(up: Up, services: dict[str, Any], **options: Any) -> str:
     began = time.monotonic()
     with pytest.raises(StackError) as error:
         up(services, **options)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     return str(error.value)
 
 
@@ -352,8 +352,8 @@ def test_a_service_that_never_becomes_healthy_fails_the_start(up: Up, tmp_path: 
 
 
 def test_a_start_that_takes_too_long_is_given_up(up: Up, tmp_path: Path) -> None:
-    message = failed(up, {"beta": part("beta", env={"READY_AFTER": "60"})}, within=0.5)
-    approve("stack-not-ready-in-time", message, hide={**hide(message, tmp_path), "0.1 s": "0.5 s"})
+    message = failed(up, {"beta": part("beta", env={"READY_AFTER": "60"})}, within=3)
+    approve("stack-not-ready-in-time", message, hide=hide(message, tmp_path))
     assert marked(tmp_path) == []
 
 
@@ -410,8 +410,8 @@ def test_a_preparation_that_fails_is_told(up: Up, tmp_path: Path) -> None:
 
 
 def test_the_time_for_preparing_does_not_count(up: Up) -> None:
-    code = "import time; [(print('still at it'), time.sleep(0.2)) for _ in range(5)]"
-    up({"alpha": preparing(code)}, within=0.7)
+    code = "import time; [(print('still at it'), time.sleep(1)) for _ in range(5)]"
+    up({"alpha": preparing(code)}, within=4)
 
 
 # What cannot be used
