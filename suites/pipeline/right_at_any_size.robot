@@ -20,7 +20,7 @@ An Empty Platform Answers Empty
     [Teardown]    Return To Usual Platform
 
 Beside Many Old Rows New Trades Arrive
-    [Documentation]    A hundred thousand, in the form slow a million: written once by the writer itself, kept in the cache.
+    [Documentation]    A hundred thousand, in the form slow a million: written once by the writer itself and cached.
     [Tags]    slow    defect-writer-drops-one-in-a-thousand
     [Setup]    Start Platform With Old Rows
     Lease Symbols    10
