@@ -34,5 +34,5 @@ Commits And Files Stay Bounded
 Trades were sent over several commits
     The platform is up
     Lease Symbols    5
-    Send Trades    2000    per_second=1000
+    Send Trades    3000    per_second=1500
     Every hop holds every trade
