@@ -18,7 +18,7 @@ from tickproof.scenes import Scene
 from tickproof.verdicts import HopVerdict, Outcome, Void, agree
 from tickproof.waiting import WaitError, patiently
 
-REPORT_WITHIN = timedelta(seconds=15)
+REPORT_WITHIN = timedelta(seconds=10)
 RECONNECT_WITHIN = timedelta(seconds=10)
 
 

@@ -15,7 +15,7 @@ A Client That Waits As Told Misses Nothing
     Given 100 trades of 1 symbols are behind the API
     When Use Up Limit    guest
     Then Waiting As Told Should Be Served    guest
-    And A Limited Key Should Miss Nothing    page_size=5
+    And A Limited Key Should Miss Nothing    page_size=10
 
 The Limit Of One Key Is Not The Limit Of Another
     [Documentation]    While the guest is refused the analyst is served.

@@ -50,7 +50,7 @@ The Broker Restarted Under Flow Loses Nothing
     [Documentation]    What the feed had in flight is delivered afterwards, what the writer had polled is not lost.
     [Tags]    defect-feed-drops-what-was-in-flight
     Given the exchange lists 5 symbols for this test
-    And 4000 trades are being sent at 1000 a second
+    And 3600 trades are being sent at 1500 a second
     When Stop And Start Service    kafka
     And the flow ends
     Then every hop holds every trade
