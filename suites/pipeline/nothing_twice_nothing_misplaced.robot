@@ -11,7 +11,7 @@ Test Tags        pipeline    quick
 *** Test Cases ***
 Repeated Frames Are Stored Once
     [Documentation]    Right after the first, more than a second later (in another commit), and behind a reconnect.
-    [Tags]    critical    exclusive    defect-writer-forgets-what-it-stored
+    [Tags]    exclusive    defect-writer-forgets-what-it-stored
     Given the exchange lists 3 symbols for this test
     And Plan Disturbance    repeat    at=10%    count=3
     And Plan Disturbance    repeat    at=15%    count=1    later=1200
