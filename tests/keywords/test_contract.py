@@ -135,7 +135,7 @@ def test_what_is_wrong_with_a_problem_is_told(serve: Serve) -> None:
     approve("problem-faults", "\n".join(told))
 
 
-@pytest.mark.parametrize("word", ["/tmp/x", "/work/a.py", "DuckDB failed", "SQLITE_BUSY", "KeyException"])
+@pytest.mark.parametrize("word", ["/tmp/x", "/srv/a.py", "DuckDB failed", "SQLITE_BUSY", "KeyException"])
 def test_words_of_the_inside_are_found(word: str) -> None:
     assert told_inside(f"it failed: {word}")
 
