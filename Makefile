@@ -49,7 +49,7 @@ bench: $(ready) ## measure speed and memory against their limits (results/bench.
 docs: $(ready) ## pages for the keyword libraries and resources (docs/libdoc)
 	@mkdir -p docs/libdoc
 	@for library in $(libraries); do $(bin)/libdoc tickproof.$$library docs/libdoc/$$library.html; done
-	@for resource in resources/*.resource; do $(bin)/libdoc $$resource docs/libdoc/$$(basename $$resource .resource).html; done
+	@for resource in resources/*.resource; do $(bin)/libdoc $$resource docs/libdoc/$$(basename $$resource .resource)-sentences.html; done
 
 up: $(ready) ## start the stack and keep it between runs
 	$(bin)/tickproof up --target $(TARGET)
