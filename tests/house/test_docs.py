@@ -9,7 +9,9 @@ import pytest
 from tickproof.exchange.garbage import KINDS, Treatment
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = tuple(re.findall(r"^libraries := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split())
+LIBRARIES = tuple(
+    re.findall(r"^libraries := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
+)
 DOES = {
     Treatment.QUARANTINE: "sets it aside as a dead letter with this reason; its neighbours are stored",
     Treatment.ACCEPT: "stores the trade",
