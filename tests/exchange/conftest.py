@@ -2,11 +2,9 @@
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from common.waits import PATIENCE, until
 from tickproof.exchange.actions import Action
 from tickproof.exchange.client import ExchangeClient, LeasedSymbol, Play
 from tickproof.exchange.plan import Plan, draw
@@ -60,17 +59,9 @@ class Exchange:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(5)
+        code = self.process.wait(PATIENCE)
         self.process.stderr.close()
         return code
-
-
-def until(happened: Callable[[], object], within: float = 10.0) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + within
-    while not happened():
-        assert time.monotonic() < end, f"it did not happen within {within} s"
-        select.select([], [], [], 0.005)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SOON, Exchange, Market, until
+from common.waits import until
+from conftest import SOON, Exchange, Market
 from tickproof.exchange.client import ExchangeError
 from tickproof.exchange.leases import LeaseError, Leases, Owner
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 import websockets.exceptions
-from conftest import SOON, Market, until
+from common.waits import until
+from conftest import SOON, Market
 from tickproof.exchange import actions
 from websockets.sync.client import ClientConnection, connect
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import aiohttp
 import pytest
 import websockets.exceptions
-from conftest import SOON, Exchange, Market, until
+from common.waits import until
+from conftest import SOON, Exchange, Market
 from tickproof.exchange import limits
 from websockets.sync.client import ClientConnection, connect
 

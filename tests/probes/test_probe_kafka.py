@@ -1,7 +1,5 @@
 import itertools
 import json
-import random
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ from os import environ
 from typing import Any
 
 import pytest
+from common.ports import new_port
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tickproof import clock
@@ -25,21 +24,12 @@ Record = tuple[int, str, dict[str, Any]]
 _names = itertools.count()
 
 
-def free_port() -> str:
-    """Return a port below the range from which connections take theirs."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return str(port)
-
-
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("broker")
-    port = free_port()
+    port = str(new_port())
     settings = {
-        **environ, "STATE_DIR": str(folder), "KAFKA_PORT": port, "KAFKA_CONTROLLER_PORT": free_port(),
+        **environ, "STATE_DIR": str(folder), "KAFKA_PORT": port, "KAFKA_CONTROLLER_PORT": str(new_port()),
     }  # fmt: skip
     command = [sys.executable, "-m", "tickerplant.broker"]
     subprocess.run([*command, "prepare"], env=settings, check=True)
@@ -251,7 +241,7 @@ def test_a_topic_that_is_not_there_is_told(probe: KafkaProbe) -> None:
 def test_a_broker_that_is_not_there_is_not_reachable(embedded: Target, ports: dict[str, str]) -> None:
     probe = KafkaProbe(
         embedded,
-        {**ports, "STATE_DIR": "/nowhere", "KAFKA_PORT": free_port()},
+        {**ports, "STATE_DIR": "/nowhere", "KAFKA_PORT": str(new_port())},
         patience=timedelta(seconds=0.5),
     )
     with pytest.raises(HopUnreachableError, match=r"Kafka at 127\.0\.0\.1:\d+ cannot be read"):

@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +16,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+from common.ports import new_port
+from common.waits import until
 from confluent_kafka import Consumer, TopicPartition
 from tickproof.exchange.actions import Action, Drop, Repeat, Shutdown, Skip
 from tickproof.exchange.client import ExchangeClient
@@ -36,27 +36,6 @@ class Domain:
     integer_digits: int = 18
     max_per_second: int = 1_000_000
     event_time_unit: str = "us"
-
-
-def until(condition: Callable[[], Any], within: float = WITHIN) -> Any:
-    end = time.monotonic() + within
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
-    return value
-
-
-def free_ports() -> Iterator[int]:
-    for port in range(12_000 + os.getpid() % 7_000, 32_000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        yield port
-
-
-PORTS = free_ports()  # each is given once, as a process may take its port only later
 
 
 def started(*arguments: str, log: Path, **environment: str) -> subprocess.Popen[bytes]:
@@ -87,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def kafka(folder: Path) -> Iterator[str]:
     subprocess.run([sys.executable, "-m", "tickerplant.broker", "prepare"], check=True)
-    port, controller = next(PORTS), next(PORTS)
+    port, controller = new_port(), new_port()
     environment = {
         "KAFKA_PORT": str(port),
         "KAFKA_CONTROLLER_PORT": str(controller),
@@ -112,7 +91,7 @@ class Feed:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.log = folder / "feed.log"
-        self.port = next(PORTS)
+        self.port = new_port()
         self._environment = {**environment, "HTTP_PORT": str(self.port), "STATE_DIR": str(folder)}
 
     def start(self) -> None:

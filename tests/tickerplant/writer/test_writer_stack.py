@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +14,8 @@ from typing import Any
 
 import confluent_kafka as kafka
 import pytest
+from common.ports import new_port
+from common.waits import until
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from writer_support import encode, repeated, stored, table_at, trade
 
@@ -28,37 +28,9 @@ QUIET = {"log_level": 0, "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms":
 PARTITIONS = 12
 
 
-# Below the ports that outgoing connections use; each is handed out once, also when it is free again.
-PORTS = iter(range(19_000 + os.getpid() % 7_000, 32_000))
-
-
-def free_ports(count: int) -> list[int]:
-    found: list[int] = []
-    for port in PORTS:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError("no free ports")
-
-
-def patiently(observe: Callable[[], Any], *, seconds: float = 30.0) -> Any:
-    """Poll until `observe` returns something true."""
-    pause = threading.Event()
-    deadline = time.monotonic() + seconds
-    while not (seen := observe()):
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        pause.wait(0.02)
-    return seen
-
-
 class Broker:
     def __init__(self, folder: Path) -> None:
-        port, controller = free_ports(2)
+        port, controller = new_port(), new_port()
         self.address = f"127.0.0.1:{port}"
         self.environment = os.environ | {
             "STATE_DIR": str(folder),
@@ -108,7 +80,7 @@ class Broker:
 class WriterProcess:
     def __init__(self, folder: Path, address: str, topics: tuple[str, str], **settings: str) -> None:
         self.folder = folder
-        (self.port,) = free_ports(1)
+        self.port = new_port()
         self.environment = os.environ | {
             "KAFKA_BOOTSTRAP": address,
             "TRADES_TOPIC": topics[0],
@@ -203,7 +175,7 @@ def test_killed_under_flow_and_restarted_it_stores_each_trade_once(
     assert victim.process.wait(60) == -signal.SIGKILL
     broker.write(topics[0], *trades(500, start=400))
     heir = writer()
-    patiently(stored_once(tmp_path, 900))
+    until(stored_once(tmp_path, 900))
     heir.process.send_signal(signal.SIGTERM)
     assert heir.process.wait(10) == 0
     assert stored(table_at(tmp_path)) == keys(900)
@@ -214,9 +186,9 @@ def test_it_becomes_ready_stores_quarantines_counts_and_ends_cleanly(
 ) -> None:
     broker.write(topics[0], *trades(300), *trades(50), b"nonsense")
     it = writer()
-    patiently(it.ready)
-    patiently(stored_once(tmp_path, 300))
-    patiently(lambda: it.metric("rows_written_total") == 300)
+    until(it.ready)
+    until(stored_once(tmp_path, 300))
+    until(lambda: it.metric("rows_written_total") == 300)
     assert it.metric("duplicates_dropped_total") == 50
     assert it.metric("quarantined_total") == 1
     assert it.get("/health/live")[0] == 200
@@ -226,7 +198,7 @@ def test_it_becomes_ready_stores_quarantines_counts_and_ends_cleanly(
     assert (headers["reason"], headers["source"]) == ("not-json", "kafka")
     assert headers["position"].startswith(f"{topics[0]}/0/")
     broker.write(topics[0], *trades(100, start=300))
-    patiently(lambda: it.metric("messages_polled_total") == 451)
+    until(lambda: it.metric("messages_polled_total") == 451)
     it.process.send_signal(signal.SIGTERM)
     assert it.process.wait(10) == 0
     assert stored(table_at(tmp_path)) == keys(400)
@@ -243,18 +215,18 @@ def test_the_broker_may_come_late_and_go_away_for_a_while(
 ) -> None:
     broker.end(signal.SIGTERM)
     it = writer()
-    patiently(lambda: it.get("/health/live")[0] == 200)
+    until(lambda: it.get("/health/live")[0] == 200)
     assert not it.ready()
     broker.start()
-    patiently(it.ready)
+    until(it.ready)
     broker.write(topics[0], *trades(200))
-    patiently(stored_once(tmp_path, 200))
+    until(stored_once(tmp_path, 200))
     broker.end(signal.SIGKILL)
-    patiently(lambda: not it.ready())
+    until(lambda: not it.ready())
     broker.start()
-    patiently(it.ready)
+    until(it.ready)
     broker.write(topics[0], *trades(200, start=100))
-    patiently(stored_once(tmp_path, 300))
+    until(stored_once(tmp_path, 300))
     assert repeated(table_at(tmp_path)) == {}
     assert it.process.poll() is None
 
@@ -264,25 +236,25 @@ def test_the_topic_may_come_late(
 ) -> None:
     late = f"late-{topics[0]}"
     it = writer(late, topics[1])
-    patiently(lambda: "waiting for the topic" in it.log.read_text())
+    until(lambda: "waiting for the topic" in it.log.read_text())
     broker.create(late)
     broker.write(late, *trades(10))
-    patiently(stored_once(tmp_path, 10))
-    patiently(it.ready)
+    until(stored_once(tmp_path, 10))
+    until(it.ready)
 
 
 def test_a_second_writer_is_refused_while_the_first_works(
     broker: Broker, topics: tuple[str, str], writer: Callable[..., WriterProcess], tmp_path: Path
 ) -> None:
     first = writer()
-    patiently(first.ready)
+    until(first.ready)
     second = writer()
     assert second.process.wait(30) == 2
     refused = second.events()[-1]
     assert refused["event"] == "refused"
     assert str(first.process.pid) in refused["reason"]
     broker.write(topics[0], *trades(20))
-    patiently(stored_once(tmp_path, 20))
+    until(stored_once(tmp_path, 20))
 
 
 @pytest.mark.parametrize(
