@@ -28,7 +28,7 @@ from tickproof.stack import Stack
 from tickproof.stack.spec import StackSpec
 def tell(line):
     print(line, flush=True)
-stack = Stack.up(StackSpec("small", Path(sys.argv[1])), keep="keep" in sys.argv, progress=tell)
+stack = Stack.up(StackSpec("small", Path(sys.argv[1])), keep="keep" in sys.argv, lend="lend" in sys.argv, progress=tell)
 tell(f"up {stack.folder}")
 time.sleep(600)
 """
@@ -361,3 +361,16 @@ def test_an_unknown_order_is_refused(up: Up) -> None:
     stack = up()
     with pytest.raises(StackError, match="The stack takes no such order"):
         stack._ask("dance")
+
+
+# Lent
+
+
+def test_a_lent_stack_is_found_and_ends_with_its_owner(runner: Any, compose: Compose, own_folders: Path) -> None:
+    process = runner(None, "lend")
+    found = Stack.find(compose())
+    assert found is not None
+    assert all(state.is_well for state in found.status())
+    process.kill()
+    all_gone(own_folders)
+    assert Stack.find(compose()) is None

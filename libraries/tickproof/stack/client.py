@@ -47,6 +47,7 @@ class Stack:
         target: Union["Target", StackSpec],
         *,
         keep: bool = False,
+        lend: bool = False,
         progress: Progress = _silent,
         within: float = 60.0,
         environment: Mapping[str, str] | None = None,
@@ -58,6 +59,7 @@ class Stack:
             target: what to start.
             keep: whether it stays when this process ends. A kept stack that runs already is taken as it is.
                 Otherwise the stack ends with this process, however that ends.
+            lend: whether runs find it as they find a kept one, although it ends with this process.
             progress: called with a line of text for each step.
             within: seconds for all services to become ready; preparing them does not count.
             environment: further variables, before the target's own.
@@ -72,7 +74,10 @@ class Stack:
         folders.make_usable(folders.state_folder(), "TICKPROOF_STATE_DIR")
         folders.make_usable(folders.cache_folder(), "TICKPROOF_CACHE_DIR")
         if not keep:
-            return cls._start(spec, keep=False, progress=progress, within=within, seed=seed)
+            stack = cls._start(spec, keep=False, progress=progress, within=within, seed=seed)
+            if lend:
+                stack._ask("lend")
+            return stack
         with folders.only_one(folders.state_folder() / f"keep-{spec.name}.lock"):
             return cls.find(spec) or cls._start(spec, keep=True, progress=progress, within=within, seed=seed)
 

@@ -32,6 +32,7 @@ class Control:
             "events": self._events,
             "variables": self._variables,
             "keep": self._keep,
+            "lend": self._lend,
             "down": self._down,
             "start": self._start,
             "stop": self._stop,
@@ -71,7 +72,8 @@ class Control:
             return {"ok": False, "error": str(error)}
 
     async def _about(self, _: Reply) -> Reply:
-        return {"digest": self._supervisor.plan.digest, "kept": self._supervisor.kept}
+        about = self._supervisor
+        return {"digest": about.plan.digest, "kept": about.kept or about.lent}
 
     async def _status(self, _: Reply) -> Reply:
         return {"services": [asdict(service.describe()) for service in self._supervisor.services.values()]}
@@ -94,6 +96,10 @@ class Control:
 
     async def _keep(self, _: Reply) -> Reply:
         self._supervisor.keep()
+        return {}
+
+    async def _lend(self, _: Reply) -> Reply:
+        self._supervisor.lent = True
         return {}
 
     async def _down(self, _: Reply) -> Reply:

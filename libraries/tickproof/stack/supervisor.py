@@ -32,6 +32,7 @@ class Supervisor:
         self.folder = folder
         self.plan = plan
         self.kept = False
+        self.lent = False
         self.over = asyncio.Event()
         self.timeline = Timeline(folder / "events.jsonl")
         self.variables = dict(plan.variables)
