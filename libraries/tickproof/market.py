@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from robot.api import logger
 from robot.api.deco import keyword, library
 
-from tickproof import session
+from tickproof import seams, session
 from tickproof.clock import now_ns
 from tickproof.exchange import actions, garbage, plan
 from tickproof.exchange.client import LeasedSymbol
@@ -179,12 +179,14 @@ class Market:
         run = session.current()
         scene = run.own_scene()
         scene.disturbances.clear()
-        last = drawn.table.group_by("symbol").aggregate([("trade_id", "max")])
+        planting = seams.planted(run.seam, drawn) if run.seam else seams.Planting(drawn)
+        last = planting.plan.table.group_by("symbol").aggregate([("trade_id", "max")])
         scene.planned |= {
             symbol: last_id + 1
             for symbol, last_id in zip(*(column.to_pylist() for column in last.columns), strict=True)
         }
-        scene.sendings.append(Sending(run.exchange.play(drawn), _budget(drawn), drawn.actions))
+        play = run.exchange.play(planting.plan)
+        scene.sendings.append(Sending(play, _budget(drawn), drawn.actions, planting.claim))
         logger.info(
             f"Sending {drawn.table.num_rows:,} trades of {last.num_rows} symbols, drawn from seed {drawn.seed}"
             + "".join(f"; at row {action.at}: {action.do}" for action in drawn.actions)

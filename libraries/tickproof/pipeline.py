@@ -273,7 +273,7 @@ def _prove_disturbances(run: session.Session, scene: Scene) -> None:
         words
         for sending in scene.sendings
         if sending.actions
-        for words in unproved(sending.actions, sending.play.ledger(), happened)
+        for words in unproved(sending.actions, sending.ledger(), happened)
     ]
     if idle:
         raise Void(f"what was to go wrong did not, so nothing was survived: {'; '.join(idle)}.")

@@ -1,6 +1,6 @@
 """What one test owns while it runs: its symbols, what it sent, and what it saw of that."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -47,11 +47,19 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Sending:
-    """A plan on its way, how long that may take at most, and what it suffers."""
+    """A plan on its way, how long that may take at most, and what it suffers.
+
+    `claim` makes what the ledger claims of what the exchange did: the same, but for a seam.
+    """
 
     play: Play
     within: timedelta
     actions: tuple[Action, ...] = ()
+    claim: Callable[[pa.Table], pa.Table] = lambda ledger: ledger
+
+    def ledger(self) -> pa.Table:
+        """Return what was sent of it so far (schema SENT)."""
+        return self.claim(self.play.ledger())
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ class Scene:
 
     def sent(self) -> pa.Table:
         """Return the ledger of all plays so far (schema SENT)."""
-        ledgers = [sending.play.ledger() for sending in self.sendings]
+        ledgers = [sending.ledger() for sending in self.sendings]
         return pa.concat_tables(ledgers) if ledgers else SENT.empty_table()
 
     def next_ids(self) -> dict[str, int]:

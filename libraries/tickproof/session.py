@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
+from tickproof import seams
 from tickproof import target as targets
 from tickproof.evidence.redaction import SECRETS
 from tickproof.exchange.actions import Refuse
@@ -88,6 +89,16 @@ class Session:
         return int(text)
 
     @functools.cached_property
+    def seam(self) -> seams.Seam | None:
+        """Return the fault that `${SEAM}` plants on the kit's own side; usually none."""
+        identity = _variable("SEAM", "")
+        if identity and identity not in seams.SEAMS:
+            raise RunRefusedError(
+                f"Variable SEAM is {identity}, so nothing was started; allowed: {', '.join(seams.SEAMS)}."
+            )
+        return seams.SEAMS.get(identity)
+
+    @functools.cached_property
     def results(self) -> Path:
         """Return the run's output folder."""
         return Path(_variable("OUTPUT DIR", "."))
@@ -107,7 +118,7 @@ class Session:
         Raises:
             RunRefusedError: It does not; the run ends red, and nothing was started.
         """
-        _ = self.target, self.form, self.seed
+        _ = self.target, self.form, self.seed, self.seam
 
     # The stack
 

@@ -1,10 +1,11 @@
-"""Run a service with a seeded defect: python -m tickerplant.defects <service> <id>, or --list."""
+"""Run a service with a seeded defect: python -m tickerplant.defects <service> <id>; or --list, or --json."""
 
 import argparse
+import json
 import os
 import sys
 
-from tickerplant.defects.catalog import every, find
+from tickerplant.defects.catalog import every, files_of, find
 from tickerplant.defects.model import SERVICES, Reached
 from tickerplant.defects.services import assemble
 from tickerplant.service import Environment, Log, Stop, main
@@ -16,6 +17,28 @@ def _list() -> None:
         print(f"{defect.id:<46} {defect.family:<14} {defect.incident}")
     families = len({defect.family for defect in defects})
     print(f"{len(defects)} defects of {families} families.")
+
+
+def _tell() -> None:
+    """Tell in JSON what a lane has to know of each defect."""
+    print(
+        json.dumps(
+            [
+                {
+                    "id": defect.id,
+                    "family": defect.family,
+                    "incident": defect.incident,
+                    "service": defect.service,
+                    "kills": defect.kills,
+                    "says": defect.says,
+                    "before": defect.before,
+                    "own_stack": defect.needs_own_stack,
+                    "files": files_of(defect),
+                }
+                for defect in every()
+            ]
+        )
+    )
 
 
 def _run(service: str, identity: str) -> int:
@@ -32,9 +55,12 @@ parser = argparse.ArgumentParser(prog="python -m tickerplant.defects", descripti
 parser.add_argument("service", nargs="?", help=", ".join(SERVICES))
 parser.add_argument("id", nargs="?", help="the defect")
 parser.add_argument("--list", action="store_true", help="name all defects")
+parser.add_argument("--json", action="store_true", help="tell all that there is to know of them")
 asked = parser.parse_args()
 if asked.list:
     _list()
+elif asked.json:
+    _tell()
 elif asked.id is None:
     parser.error("name a service and a defect, or ask for the --list")
 else:

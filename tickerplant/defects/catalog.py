@@ -35,6 +35,12 @@ def find(service: str, identity: str) -> Defect:
     return _load(service, module)
 
 
+def files_of(defect: Defect) -> list[str]:
+    """Return what a change of may change what a defect does: its own module, and its service (a folder)."""
+    module = defect.id.removeprefix(f"{defect.service}-").replace("-", "_")
+    return [f"tickerplant/defects/{defect.service}/{module}.py", f"tickerplant/{defect.service}/"]
+
+
 def _load(service: str, module: str) -> Defect:
     defect = importlib.import_module(f"tickerplant.defects.{service}.{module}").DEFECT
     assert isinstance(defect, Defect)

@@ -23,9 +23,9 @@ def command(source: Path, test: str, variables: Mapping[str, object], *, start: 
     words = ["robot", "-d", "results"]
     for name, value in variables.items():
         words += ["-v", f"{name}:{value}"]
-    return shlex.join([*words, "--test", _literal(test), where.as_posix()])
+    return shlex.join([*words, "--test", literal(test), where.as_posix()])
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """Return a pattern of Robot Framework that matches this name only."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

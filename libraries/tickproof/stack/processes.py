@@ -63,11 +63,11 @@ def spawn(
         stdout=output,
         stderr=output if output != subprocess.PIPE else subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_die_with_parent(),  # noqa: PLW1509 - the supervisor has one thread
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - the supervisor has one thread
     )
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """Return what a new process runs before its program, so that the kernel ends it with its parent.
 
     The kernel ties it to the thread that spawned it: only a main thread may use this.

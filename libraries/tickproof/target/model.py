@@ -308,6 +308,15 @@ class CrashPoints(_Form):
     points: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
+class Defects(_Form):
+    """How the platform is broken on purpose, to see whether the suites notice."""
+
+    command: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """With `--json` behind it, it tells which defects there are; with a service and an id, it runs the service so."""
+    marker: Text
+    """The environment variable that takes the path of the file by which a defect tells that it acted."""
+
+
 class KnownIssue(_Form):
     """A known failure: it runs, is counted apart, and turns red when it passes, changes or expires."""
 
@@ -331,6 +340,7 @@ class Target(_Form):
     """Crash points by service."""
     metrics: dict[Text, Text] = {}
     """Where each service publishes its metrics (Prometheus text format): an address by service."""
+    defects: Defects | None = None
     known_issues: tuple[KnownIssue, ...] = ()
     slas: tuple[dict[str, Any], ...] = ()
 
