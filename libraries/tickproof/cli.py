@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tickproof.proving.catalog import CatalogError
+from tickproof.proving.command import defects
 from tickproof.stack import ServiceState, Stack, StackError, StackInputError, doctor, failure, folders
 from tickproof.stack.readying import prepare_services
 from tickproof.stack.spec import of_target
@@ -165,11 +167,14 @@ def judge(results: Annotated[Path, typer.Argument(help="The results of a run, or
         raise typer.Exit(1)
 
 
+app.command()(defects)
+
+
 def main() -> None:
     """Run the command line; an error is told in a sentence, without a traceback."""
     try:
         app()
-    except (StackInputError, TargetError) as error:
+    except (CatalogError, StackInputError, TargetError) as error:
         _stop(str(error), 2)
     except StackError as error:
         _stop(str(error), 1)
