@@ -18,6 +18,7 @@ from rich.table import Table
 
 from tickproof.proving.catalog import CatalogError
 from tickproof.proving.command import defects
+from tickproof.proving.soak import soak
 from tickproof.stack import ServiceState, Stack, StackError, StackInputError, doctor, failure, folders
 from tickproof.stack.readying import prepare_services
 from tickproof.stack.spec import of_target
@@ -168,6 +169,7 @@ def judge(results: Annotated[Path, typer.Argument(help="The results of a run, or
 
 
 app.command()(defects)
+app.command()(soak)
 
 
 def main() -> None:

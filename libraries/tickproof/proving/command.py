@@ -12,20 +12,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from tickproof.proving import page
 from tickproof.proving.catalog import CatalogError, Planted, chosen, of_platform, of_seams, sample
 from tickproof.proving.ended import Ended
 from tickproof.proving.lane import Lane
 from tickproof.proving.matrix import Matrix, Row, Verdict, judge
+from tickproof.proving.terminal import bar, out
 from tickproof.stack import StackInputError
 from tickproof.target import Target, load
 
@@ -38,9 +31,6 @@ _COLOURS = {
     Verdict.SURVIVED: "red",
     Verdict.VOID: "yellow",
 }
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True)
@@ -125,21 +115,21 @@ def run(wish: Wish, picked: Sequence[Planted]) -> Matrix:
 
     control: Mapping[str, Ended] = {}
     wish.results.mkdir(parents=True, exist_ok=True)
-    with _progress() as bar:
-        task = bar.add_task("starting", total=len(picked))
+    with bar() as progress:
+        task = progress.add_task("starting", total=len(picked))
         try:
             lane = Lane(wish.target, wish.suites, wish.results, seed=wish.seed, progress=lambda _: None)
             with lane:
                 for planted in picked:
                     if wish.budget and timedelta(seconds=time.monotonic() - began) >= wish.budget:
                         break
-                    bar.update(task, description=planted.id)
+                    progress.update(task, description=planted.id)
                     row = judge(planted, lane.attack(planted, everything=wish.everything))
                     rows.append(row)
-                    _tell(bar.console, row)
+                    _tell(progress.console, row)
                     _write(wish, matrix())
-                    bar.advance(task)
-                bar.update(task, description="clean control")
+                    progress.advance(task)
+                progress.update(task, description="clean control")
                 control = lane.control()
         except KeyboardInterrupt:
             interrupted = True
@@ -154,19 +144,6 @@ def _write(wish: Wish, matrix: Matrix) -> None:
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     text = page.html(matrix, target=wish.target.name, when=when)
     (wish.results / "index.html").write_text(text, encoding="utf-8")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-    )
 
 
 def _tell(console: Console, row: Row) -> None:

@@ -48,7 +48,7 @@ class Robots:
     """Starts runs. Use as a context manager; needs the main thread, whose life its processes share.
 
     Args:
-        sources: Two suites or more, as `robot` takes them; the first part of each full name is the source's.
+        sources: Suites, as `robot` takes them; with several, each full name begins with its source's.
         environment: Variables for all runs.
     """
 
