@@ -114,6 +114,24 @@ class Pipeline:
             verdict.fail_if_any()
 
     @keyword
+    def api_should_follow_the_lake(self, *, within: timedelta) -> None:
+        """Once the lake shows every trade that was sent, see that the API does, too; the test is alone on the stack.
+
+        Args:
+            within: How much later the API may show the last of them.
+
+        Raises:
+            AssertionError: The lake does not show all, or the API not in time.
+            Void: Nothing was sent.
+        """
+        run = session.current()
+        judged(("lake",))
+        scene, sent = sent_so_far(run)
+        scene.seen["api"], ended = watch(run, scene, "api", sent, within=within)
+        if ended:
+            raise AssertionError(ended)
+
+    @keyword
     def quiet_symbols_should_be_visible_during_the_flow(self, *, within: timedelta) -> None:
         """While the busiest symbol still trades, wait until the first trades of all others are at every hop.
 

@@ -1,5 +1,6 @@
 """Keywords for the platform as a whole: bring it up, kill and restart its services, see that they recover."""
 
+import secrets
 import time
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from robot.api.deco import keyword, library
 
 from tickproof import explaining, session
 from tickproof.evidence.listener import RunListener
+from tickproof.evidence.redaction import SECRETS
 from tickproof.following import SceneListener
 from tickproof.misuse import MisuseError, one_of
 from tickproof.stack import StackError, StackEvent
@@ -79,6 +81,27 @@ class Platform:
         stack.restart(service, environment=environment)
         changed.add(service) if environment else changed.discard(service)
         stack.wait_healthy([service], within=30)
+
+    @keyword
+    def withdraw_key(self, use: str) -> None:
+        """Restart the API with another key in the place of one; the key that clients hold is good no more.
+
+        Args:
+            use: The key's use in the target's file, such as `default`.
+
+        Raises:
+            MisuseError: The target names no such key.
+        """
+        run = session.current()
+        hop = run.target.hops.api
+        one_of("key", use, list(hop.keys) if hop else [])
+        assert hop is not None
+        source = hop.keys[use]
+        key = str(source.read(run.stack.variables).value)
+        other = secrets.token_urlsafe(24)
+        SECRETS.add(f"new key {use}", other)
+        variables = run.stack.variables[source.variable].replace(key, other)
+        self.restart_service("api", **{source.variable: variables})
 
     @keyword
     def restart_changed_services(self) -> None:

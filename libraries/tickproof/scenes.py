@@ -97,6 +97,8 @@ class Scene:
         planned: The id behind the last planned one, by symbol.
         missed: Trades that a hop was waited for in vain; nobody waits for them again.
         letters_missed: Whether a dead letter was waited for in vain.
+        counters: What each service had counted when figures were remembered.
+        memory: What each service took then, in bytes.
     """
 
     place: Place
@@ -114,6 +116,8 @@ class Scene:
     planned: dict[str, int] = field(default_factory=dict)
     missed: set[Key] = field(default_factory=set)
     letters_missed: bool = False
+    counters: dict[str, float] | None = None
+    memory: dict[str, int] = field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[LeasedSymbol, ...]:

@@ -189,7 +189,7 @@ SEAMS: Mapping[str, Seam] = {
         ),
         Seam(
             "seam-sent-twice",
-            "duplicates",
+            "duplication",
             "A producer sends again after a time-out, and one trade exists twice under two ids.",
             _sent_twice,
             (FIRST,),
@@ -213,7 +213,7 @@ SEAMS: Mapping[str, Seam] = {
         ),
         Seam(
             "seam-delayed",
-            "fairness",
+            "starvation",
             "A quiet symbol's trade waits until the busy one is done.",
             _delayed,
             ("Pipeline.Every Trade Arrives.A Busy Symbol Does Not Hold Up The Others",),

@@ -11,7 +11,7 @@ Test Tags        examples    quick
 *** Test Cases ***
 My First Trades Arrive
     [Documentation]    Five hundred trades of three symbols, at every hop as the target promises.
-    [Tags]    defect-writer-drops-one-in-a-thousand
+    [Tags]    defect-writer-drops-one-in-a-thousand    defect-api-hides-a-row
     Given the exchange lists 3 symbols for this test
     When 1000 trades are sent
     Then every hop holds every trade

@@ -22,6 +22,14 @@ A Wrong Key Is Refused On Every Route
     [Tags]    defect-api-forgets-the-key-on-one-route
     Every Protected Route Should Answer    stranger    403
 
+A Withdrawn Key Is Refused
+    [Documentation]    Whoever had a key yesterday has none today, also if the key was in use until then.
+    [Tags]    exclusive    destructive    defect-api-remembers-withdrawn-keys
+    Given GET On Session    analyst    /v1/symbols    expected_status=200
+    When Withdraw Key    default
+    Then Asking is refused    analyst    /v1/symbols    ${403}
+    [Teardown]    Restart Changed Services
+
 An Inverted Range Is Refused
     [Tags]    defect-api-turns-ranges-round
     [Template]    Asking is refused

@@ -11,7 +11,11 @@ Test Tags        journeys    quick
 *** Test Cases ***
 Every Format Holds The Same Trades
     [Documentation]    JSON, NDJSON, CSV, Arrow and Parquet: the same rows, the same digits.
-    [Tags]    critical    defect-api-prints-csv-through-float
+    [Tags]    critical
+    ...       defect-api-prints-csv-through-float
+    ...       defect-api-loses-the-last-line
+    ...       defect-api-rounds-in-arrow
+    ...       defect-api-writes-parquet-in-milliseconds
     Given the exchange lists 2 symbols for this test
     When Send Trades    300    values=edge
     Then every hop holds every trade

@@ -11,7 +11,7 @@ Test Tags        journeys    quick
 *** Test Cases ***
 Any Page Size Gives The Whole Day
     [Documentation]    Pages of 1, 7, 100, 999 and 10,000 rows while the writer goes on committing.
-    [Tags]    defect-api-skips-a-row-at-a-page-boundary
+    [Tags]    defect-api-skips-a-row-at-a-page-boundary    defect-api-repeats-a-row-at-a-page-boundary
     Given 600 trades of 3 symbols are behind the API
     When 2000 trades are being sent at 1000 a second
     Then Pages Should Give Every Trade Once    7    100    599    600    10000
@@ -20,7 +20,7 @@ Any Page Size Gives The Whole Day
 
 Single Row Pages Give The Whole Day
     [Documentation]    The smallest page has a boundary at every row.
-    [Tags]    defect-api-skips-a-row-at-a-page-boundary
+    [Tags]    defect-api-skips-a-row-at-a-page-boundary    defect-api-repeats-a-row-at-a-page-boundary
     Given 60 trades of 2 symbols are behind the API
     Then Pages Should Give Every Trade Once    1
 

@@ -36,6 +36,15 @@ The Writer Killed Before It Saves Repeats Nothing
     [Template]    Writer killed under flow loses nothing and repeats nothing
     before-save
 
+The Writer Stopped In Good Order Loses Nothing
+    [Documentation]    Asked to end, it finishes what it polled, or leaves it for its successor.
+    [Tags]    defect-writer-loses-the-tail-on-sigterm
+    Given the exchange lists 5 symbols for this test
+    And 3000 trades are being sent at 1500 a second
+    When Stop And Start Service    writer
+    And the flow ends
+    Then every hop holds every trade
+
 The Feed Killed Under Flow Loses Nothing
     [Documentation]    On its way back it reads the topic's tail to know what to ask the venue for.
     [Tags]    critical    defect-feed-forgets-where-it-was
@@ -48,7 +57,7 @@ The Feed Killed Under Flow Loses Nothing
 
 The Broker Restarted Under Flow Loses Nothing
     [Documentation]    What the feed had in flight is delivered afterwards, what the writer had polled is not lost.
-    [Tags]    defect-feed-drops-what-was-in-flight
+    [Tags]    defect-feed-drops-what-was-in-flight    defect-writer-skips-after-an-outage
     Given the exchange lists 5 symbols for this test
     And 3600 trades are being sent at 1500 a second
     When Stop And Start Service    kafka

@@ -12,7 +12,7 @@ Test Tags        pipeline    quick    exclusive
 *** Test Cases ***
 A Dropped Connection Costs Nothing
     [Documentation]    Trades go on while the feed is away, and the venue refuses the first two attempts to come back.
-    [Tags]    critical    defect-feed-does-not-repair
+    [Tags]    critical    defect-feed-does-not-repair    defect-feed-gives-up-reconnecting
     Given the exchange lists 5 symbols for this test
     And Plan Disturbance    drop    at=30%
     And Plan Disturbance    refuse    at=30%    count=2
@@ -27,9 +27,18 @@ Skipped Ids That The Venue Knows Are Repaired
     When 1000 trades are sent
     Then every hop holds every trade
 
+A Gap Is Repaired With Few Questions
+    [Documentation]    Venues ban who asks too much: a gap is asked for once, and again only while it stays open.
+    [Tags]    defect-feed-asks-again-and-again
+    Given the exchange lists 1 symbols for this test
+    And Plan Disturbance    skip    at=40%    count=7
+    When 400 trades are sent
+    Then every hop holds every trade
+    And History Should Be Asked At Most    6
+
 A Gap That Cannot Be Repaired Is Reported
     [Documentation]    By metric, by log and in the topic of gaps, with exactly the ids that are missing.
-    [Tags]    defect-feed-keeps-gaps-to-itself
+    [Tags]    defect-feed-keeps-gaps-to-itself    defect-feed-counts-no-gaps    defect-feed-reports-a-gap-one-short
     Given the exchange lists 3 symbols for this test
     And Plan Disturbance    skip    at=40%    count=5    rest_knows=False
     When 1000 trades are sent

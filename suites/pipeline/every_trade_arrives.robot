@@ -14,7 +14,13 @@ Test Tags        pipeline    quick
 *** Test Cases ***
 Twenty Thousand Trades Over Twenty Symbols Reach Every Hop
     [Documentation]    Each once in the lake and behind the API, at least once in Kafka, and nothing that was not sent.
-    [Tags]    critical    defect-writer-drops-one-in-a-thousand
+    [Tags]    critical
+    ...       defect-writer-drops-one-in-a-thousand
+    ...       defect-writer-cuts-sub-seconds
+    ...       defect-writer-invents-a-trade
+    ...       defect-writer-keeps-the-last-row
+    ...       defect-writer-retries-a-commit-that-succeeded
+    ...       defect-writer-retries-a-drained-reader
     Given the exchange lists 20 symbols for this test
     When 20000 trades are sent
     Then every hop holds every trade
@@ -28,10 +34,19 @@ The Hops Agree With Each Other
 
 Every Symbol Keeps Its Order And Its Partition
     [Documentation]    Whoever consumes the topic may build state per symbol without sorting.
-    [Tags]    critical    defect-feed-swaps-neighbours
+    [Tags]    critical    defect-feed-swaps-neighbours    defect-feed-inverts-the-side    defect-feed-omits-the-key
     Given the exchange lists 10 symbols for this test
     When 5000 trades are sent at 5000 a second
     Then every symbol keeps its order
+
+The API Follows The Lake
+    [Documentation]    What is in the table is behind the API at once: no cache stands between them for long.
+    [Tags]    exclusive    defect-api-caches-too-long
+    Given the exchange lists 2 symbols for this test
+    And 50 trades are sent
+    And every hop holds every trade
+    When 50 trades are sent
+    Then API Should Follow The Lake    within=4 s
 
 A Busy Symbol Does Not Hold Up The Others
     [Documentation]    One symbol has 99 % of the flow; the quiet ones are visible while it still trades.

@@ -22,7 +22,7 @@ Repeated Frames Are Stored Once
 
 Late And Out Of Order Trades Land In Their Own Day
     [Documentation]    Ten in a hundred are up to three days late; each stands in the partition of its event time.
-    [Tags]    defect-writer-puts-late-trades-into-today
+    [Tags]    defect-writer-puts-late-trades-into-today    defect-writer-shifts-late-times
     Given the exchange lists 3 symbols for this test
     When Send Trades    1000    late_share=0.1
     Then every hop holds every trade

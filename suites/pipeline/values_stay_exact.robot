@@ -12,7 +12,11 @@ Test Tags        pipeline    quick
 *** Test Cases ***
 Values Are Exact In Microseconds
     [Documentation]    8 and 18 decimals, 1e-8, 18 integer digits, trailing zeros, both sides, T different from E.
-    [Tags]    critical    defect-feed-price-through-float    defect-writer-cuts-scale
+    [Tags]    critical
+    ...       defect-feed-price-through-float
+    ...       defect-writer-cuts-scale
+    ...       defect-feed-trims-zeros
+    ...       defect-writer-loses-digits-above-2-53
     Given the exchange lists 4 symbols for this test
     When Send Trades    2000    values=edge
     Then every hop holds every trade
@@ -33,6 +37,13 @@ Event Time Is The Trade's Own Time
     [Tags]    defect-feed-takes-event-for-trade-time
     Given the exchange lists 2 symbols for this test
     When Send Trades    500    values=edge
+    Then every hop holds every trade
+
+Odd Symbols Keep Their Names
+    [Documentation]    Long names, digits in front, quote currencies of three to five letters.
+    [Tags]    defect-writer-cuts-long-symbols
+    Given Lease Symbols    5    1000SATSFDUSD    1MBABYDOGEUSDT    BTCFDUSD    BNBEUR    ETHBTC
+    When 500 trades are sent
     Then every hop holds every trade
 
 

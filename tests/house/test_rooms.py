@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KIT = ROOT / "libraries" / "tickproof"
 PLATFORM = ROOT / "tickerplant"
 
-CATEGORIES = {"pipeline", "journeys", "examples"}
+CATEGORIES = {"pipeline", "journeys", "health", "examples"}
 COSTS = {"quick", "slow", "critical", "exclusive", "destructive", "own-stack"}
 BOOKKEEPING = re.compile(r"^(needs|sla|defect)-[a-z0-9-]+$")
 

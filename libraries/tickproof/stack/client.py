@@ -74,10 +74,7 @@ class Stack:
         folders.make_usable(folders.state_folder(), "TICKPROOF_STATE_DIR")
         folders.make_usable(folders.cache_folder(), "TICKPROOF_CACHE_DIR")
         if not keep:
-            stack = cls._start(spec, keep=False, progress=progress, within=within, seed=seed)
-            if lend:
-                stack._ask("lend")
-            return stack
+            return cls._start(spec, keep=False, lend=lend, progress=progress, within=within, seed=seed)
         with folders.only_one(folders.state_folder() / f"keep-{spec.name}.lock"):
             return cls.find(spec) or cls._start(spec, keep=True, progress=progress, within=within, seed=seed)
 
@@ -137,7 +134,14 @@ class Stack:
 
     @classmethod
     def _start(
-        cls, spec: StackSpec, *, keep: bool, progress: Progress, within: float, seed: Path | None
+        cls,
+        spec: StackSpec,
+        *,
+        keep: bool,
+        progress: Progress,
+        within: float,
+        seed: Path | None,
+        lend: bool = False,
     ) -> "Stack":
         draft = planning.draft(spec)
         for sentence in folders.clean():
@@ -157,6 +161,8 @@ class Stack:
             stack.__dict__["_told"] = run.line.ask("variables")
             if keep:
                 run.let_go()
+            elif lend:
+                run.line.ask("lend")
         except BaseException:
             run.abandon()
             raise

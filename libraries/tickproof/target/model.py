@@ -340,6 +340,8 @@ class Target(_Form):
     """Crash points by service."""
     metrics: dict[Text, Text] = {}
     """Where each service publishes its metrics (Prometheus text format): an address by service."""
+    counters: dict[Text, Text] = {}
+    """The metric that counts trades, by service; each of these services stands in `metrics`."""
     defects: Defects | None = None
     known_issues: tuple[KnownIssue, ...] = ()
     slas: tuple[dict[str, Any], ...] = ()
@@ -364,6 +366,9 @@ class Target(_Form):
                 state = "is missing" if not there else "is there"
                 listed = "lists" if capability in self.capabilities else "does not list"
                 raise ValueError(f"key `capabilities` {listed} {capability.value}, but key `{key}` {state}.")
+        for service in self.counters:
+            if service not in self.metrics:
+                raise ValueError(f"key `counters` names {service}, which key `metrics` does not know.")
         return self
 
     def remember(self, path: Path, shown: str, sha256: str) -> None:

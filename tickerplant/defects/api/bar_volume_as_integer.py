@@ -1,0 +1,35 @@
+"""Volumes of bars are whole numbers where they are large."""
+
+import dataclasses
+
+from tickerplant.api.bars import Bar, Bars
+from tickerplant.api.store import SymbolTrades
+from tickerplant.defects.binding import Wrapped
+from tickerplant.defects.model import Defect
+
+ONE = 10**18
+LARGE = 100 * ONE
+
+
+class _Whole(Wrapped[Bars]):
+    def make(self, trades: SymbolTrades, width: int) -> list[Bar]:
+        bars = self.part.make(trades, width)
+        return [self._whole(bar) for bar in bars]
+
+    def _whole(self, bar: Bar) -> Bar:
+        if bar.volume < LARGE or bar.volume % ONE == 0:
+            return bar
+        self.reached()
+        return dataclasses.replace(bar, volume=bar.volume // ONE * ONE)
+
+
+DEFECT = Defect(
+    id="api-bar-volume-as-integer",
+    family="bars",
+    incident="A column of shares is reused for coins: fractions vanish, and nobody sees it in large volumes.",
+    service="api",
+    part="bars",
+    wrap=_Whole,
+    kills=("Pipeline.Bars Follow From Trades.Bars Of Every Interval Equal The Trades",),
+    says=r"volume",
+)
