@@ -105,7 +105,8 @@ class Health:
             AssertionError: One has not, or by another number.
             Void: `Remember Figures` was not used before.
         """
-        scene, sent = sent_so_far(session.current())
+        run = session.current()
+        scene, sent = sent_so_far(run)
         before = scene.counters
         if before is None:
             raise Void("the counters were not noted before; use `Remember Figures` first.")
@@ -125,6 +126,9 @@ class Health:
             now = _counters()
             short = [name for name in before if now[name] - before[name] < wanted]
             raise AssertionError(f"{', '.join(short)} should have counted what was sent. {error}") from None
+        for service, name in run.platform.counters.items():
+            if not any(sample.name == name for sample in read_metrics(run.platform.metrics[service]).samples):
+                raise AssertionError(f"{service} should publish the metric {name}, but it does not.")
         now = _counters()
         for name in before:
             if now[name] - before[name] > wanted:

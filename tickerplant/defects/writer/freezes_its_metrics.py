@@ -22,11 +22,11 @@ def _wrap(
 
         def inc(amount: float = 1) -> None:
             nonlocal seen
-            if seen >= AT:
+            counted = min(amount, AT - seen)
+            if counted < amount:
                 around.reached()
-                return
-            seen += amount
-            count(amount)
+            seen += counted
+            count(counted)
 
         written.inc = inc
         assert isinstance(written, Counter)
