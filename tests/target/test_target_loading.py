@@ -1,4 +1,5 @@
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,7 @@ WRONG = {
     "a mapping with wrong columns": {"hops.api.mapping": "SELECT symbol, trade_ID AS id FROM rows"},
     "a mapping of a column that is not there": {"hops.api.mapping": "SELECT sym AS symbol FROM rows"},
     "SQL that is none": {"hops.kafka.mapping": "SELEC symbol FROM rows"},
+    "times that are none": {"waits": {"within": "0 s", "stalled_after": 20}, "hops.api.retry_within": "soon"},
     "many faults": {f"key{n}": 1 for n in range(12)},
 }
 
@@ -195,3 +197,22 @@ def test_a_stranger_fits_into_the_form(variables: Path) -> None:
     assert loaded.compose_file is None
     assert loaded.known_issues[0].expires.year == 2030
     assert not loaded.can("lake")
+
+
+def test_waits_are_as_the_file_says_or_as_usual(variables: Path) -> None:
+    tree = data()
+    tree["waits"] = {"within": "2 min", "stalled_after": "500 ms"}
+    del tree["hops"]["api"]["follows_within"]
+    (variables / "mine.yaml").write_text(yaml.safe_dump(tree))
+    loaded = load("mine")
+    assert (loaded.waits.within, loaded.waits.stalled_after) == (timedelta(minutes=2), timedelta(seconds=0.5))
+    assert loaded.hops.api is not None
+    assert loaded.hops.api.follows_within is None
+    names = ["KAFKA_PORT", "API_PORT", "FEED_PORT", "WRITER_PORT", "STATE_DIR"]
+    resolved = loaded.resolve(dict.fromkeys(names, "1")).hops.api
+    assert resolved is not None
+    assert resolved.retry_within == loaded.hops.api.retry_within == timedelta(seconds=60)
+    del tree["waits"]
+    (variables / "mine.yaml").write_text(yaml.safe_dump(tree))
+    usual = load("mine").waits
+    assert (usual.within, usual.stalled_after) == (timedelta(seconds=60), timedelta(seconds=20))

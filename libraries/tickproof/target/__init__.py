@@ -27,6 +27,7 @@ from tickproof.target.model import (
     Stack,
     Target,
     TradesRoute,
+    Waits,
 )
 from tickproof.target.refusal import TargetError
 from tickproof.verdicts.findings import Guarantee
@@ -49,6 +50,7 @@ __all__ = [
     "Target",
     "TargetError",
     "TradesRoute",
+    "Waits",
     "find",
     "known_targets",
     "load",

@@ -3,13 +3,22 @@
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from robot.api.types import Secret
 
 from tickproof.target.interpolation import fill_in, fill_in_all
@@ -19,6 +28,25 @@ from tickproof.verdicts.findings import Guarantee
 Text = Annotated[str, Field(min_length=1)]
 Word = Annotated[str, Field(pattern=NAME)]
 Symbol = Annotated[str, Field(pattern=SYMBOL)]
+
+_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
+_SECONDS = {"ms": 0.001, "s": 1, "min": 60}
+
+
+def _span(text: object) -> timedelta:
+    match = _SPAN.fullmatch(text) if isinstance(text, str) else None
+    span = timedelta(seconds=float(match[1]) * _SECONDS[match[2]]) if match else timedelta(0)
+    if span <= timedelta(0):
+        raise ValueError(f"is {text}; it must be a time above zero, such as 500 ms, 20 s or 2 min.")
+    return span
+
+
+Span = Annotated[
+    timedelta,
+    BeforeValidator(_span),
+    PlainSerializer(lambda span: f"{span.total_seconds():.6f} s", return_type=str),
+]
+"""A length of time, written as people do: ``20 s``."""
 
 
 class Capability(StrEnum):
@@ -179,6 +207,8 @@ class DeadLetters(_Form):
     """Where the platform puts what it could not take."""
 
     topic: Text
+    headers_schema: Text | None = None
+    """The published JSON Schema of a letter's headers: a path relative to the target's file."""
     reason_header: Text
     source_header: Text | None = None
     position_header: Text | None = None
@@ -188,6 +218,8 @@ class Gaps(_Form):
     """Where the platform reports gaps that it could not repair (JSON values)."""
 
     topic: Text
+    value_schema: Text | None = None
+    """The published JSON Schema of a report: a path relative to the target's file."""
 
 
 class KafkaHop(_Hop):
@@ -259,6 +291,15 @@ class PageSize(_Form):
     most: Annotated[int, Field(ge=1)]
 
 
+class TimeRange(_Form):
+    """The query parameters that bound event times (RFC 3339)."""
+
+    start: Text
+    """What happened then or later."""
+    end: Text
+    """What happened before."""
+
+
 class TradesRoute(_Form):
     """The route that serves trades."""
 
@@ -267,6 +308,8 @@ class TradesRoute(_Form):
     symbols_per_request: Annotated[int, Field(ge=1)]
     parameters: dict[str, str] = {}
     """Further query parameters, always sent."""
+    range: TimeRange | None = None
+    """Left out: the route cannot be asked for a range of times."""
     rows: Text
     """The key of the answer that holds the rows."""
     page_size: PageSize
@@ -284,6 +327,10 @@ class ApiHop(_Hop):
     trades: TradesRoute
     columns: dict[Text, ColumnType]
     """The fields of a row that the mapping uses."""
+    follows_within: Span | None = None
+    """How much later than the lake the API may show a trade; left out: as long as any hop may stand still."""
+    retry_within: Span = timedelta(seconds=60)
+    """The longest that the rate limit may tell a client to wait."""
 
     @model_validator(mode="after")
     def _key_and_header(self) -> "ApiHop":
@@ -298,6 +345,15 @@ class Hops(_Form):
     kafka: KafkaHop | None = None
     lake: LakeHop | None = None
     api: ApiHop | None = None
+
+
+class Waits(_Form):
+    """How long a verdict waits for what was sent."""
+
+    within: Span = timedelta(seconds=60)
+    """The most, for each hop."""
+    stalled_after: Span = timedelta(seconds=20)
+    """A hop that stood still for so long is given up; no service was being restarted meanwhile."""
 
 
 class CrashPoints(_Form):
@@ -335,6 +391,7 @@ class Target(_Form):
     exchange: Exchange
     domain: Domain
     hops: Hops
+    waits: Waits = Waits()
     capabilities: tuple[Capability, ...]
     faults: dict[Text, CrashPoints] = {}
     """Crash points by service."""
