@@ -12,6 +12,7 @@ import pytest
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.api import ApiProbe
 from tickproof.probes.errors import HopUnreachableError, UnreadableRowError
+from tickproof.probes.mapping import Own
 from tickproof.target import Target, TargetError
 
 Asked = dict[str, list[str]]
@@ -269,3 +270,26 @@ def test_a_proxy_of_the_environment_is_not_for_this_machine(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     assert probe.read(["BTCUSDT"]).num_rows == 5
+
+
+def test_a_row_that_was_not_asked_for_is_a_failure(api: FakeApi, probe: ApiProbe) -> None:
+    api.always(200, {"data": [trade("BTCUSDT", 1), trade("ETHBTC", 2)], "next_cursor": None})
+    with pytest.raises(
+        AssertionError,
+        match=r"should give trades of the symbols that were asked for only, but gave ETHBTC 2 \(page 0, row 1\)",
+    ):
+        probe.read(["BTCUSDT"])
+
+
+def test_an_id_that_cannot_be_is_seen(api: FakeApi, probe: ApiProbe) -> None:
+    api.rows.append(trade("BTCUSDT", -(2**63)))
+    own = Own({"BTCUSDT": 3}, {"BTCUSDT": (0, 100), "ETHBTC": (0, 100)})
+    assert probe.read(own)["trade_id"].to_pylist() == [3, 4, -(2**63)]
+
+
+def test_something_may_happen_between_the_first_page_and_the_second(api: FakeApi, probe: ApiProbe) -> None:
+    asked_before = []
+    probe.read(["BTCUSDT", "ETHBTC"], 3, behind_first=lambda: asked_before.append(len(api.asked)))
+    assert asked_before == [1]
+    probe.read(["BTCUSDT"], 5, behind_first=lambda: asked_before.append(len(api.asked)))
+    assert asked_before == [1]

@@ -16,6 +16,7 @@ from tickproof import clock
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import HopUnreachableError, UnreadableRowError
 from tickproof.probes.kafka import RECORD, KafkaProbe
+from tickproof.probes.mapping import Own
 from tickproof.target import KafkaHop, Target
 from tickproof.verdicts import Void
 
@@ -158,6 +159,18 @@ def test_a_small_range_is_read_at_once(topics: Topics, probe: KafkaProbe) -> Non
         assert probe.read(since).num_rows == 50
         spent.append(clock.now_ns() - begun)
     assert min(spent) < 200_000_000  # a time-out of `consume` would be waited out each time
+
+
+@pytest.mark.stack
+def test_strangers_are_seen_beside_what_was_asked_for(topics: Topics, probe: KafkaProbe) -> None:
+    since = probe.ends()
+    topics.send_trades("BTCUSDT", range(3), 0)
+    topics.send_trades("ETHBTC", range(3), 0)
+    topics.send(value("ethbtc", 5), value("BTCUSDT", -(2**63)), key="x", partition=0)
+    own = Own({"BTCUSDT": 1}, {"BTCUSDT": (0, 100), "ETHBTC": (0, 100)})
+    seen = probe.read(since, symbols=own)
+    assert seen["symbol"].to_pylist() == ["BTCUSDT", "BTCUSDT", "ethbtc", "BTCUSDT"]
+    assert seen["trade_id"].to_pylist() == [1, 2, 5, -(2**63)]
 
 
 @pytest.mark.stack

@@ -11,6 +11,7 @@ from pyiceberg.table import Table
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.lake import LakeProbe
+from tickproof.probes.mapping import Own
 from tickproof.target import Target, TargetError
 from tickproof.verdicts import Void
 
@@ -25,7 +26,7 @@ def trades(symbol: str, first: int, count: int, **others: object) -> pa.Table:
         [
             {
                 "symbol": symbol, "trade_id": n, "price": PRICE, "quantity": Decimal("1e-18"),
-                "event_time": BEGIN + timedelta(seconds=n), "venue_time": BEGIN, "side": "buy",
+                "event_time": BEGIN + timedelta(seconds=max(n, 0)), "venue_time": BEGIN, "side": "buy",
                 "source": "live", "ingest_time": BEGIN, "write_time": BEGIN + timedelta(microseconds=1),
                 "source_partition": 0, "source_offset": n, **others,
             }
@@ -201,3 +202,34 @@ def test_a_column_that_the_table_lacks_is_named(catalog: SqlCatalog, probe: Lake
         TargetError, match=r"names `trade_id`, which market\.trades does not have; it has symbol"
     ):
         probe.read()
+
+
+LISTED = {"BTCUSDT": (0, 10**9), "ETHBTC": (0, 10**9)}
+
+
+def found(seen: pa.Table) -> list[tuple[str, int]]:
+    return sorted(zip(seen["symbol"].to_pylist(), seen["trade_id"].to_pylist(), strict=True))
+
+
+def test_strangers_are_seen_beside_what_was_asked_for(table: Table, probe: LakeProbe) -> None:
+    table.append(pa.concat_tables([trades("BTCUSDT", 0, 2), trades("ETHBTC", 0, 2)]))
+    own = Own({"BTCUSDT": 1}, LISTED)
+    assert found(probe.read(own)) == [("BTCUSDT", 1)]
+    table.append(pa.concat_tables([trades("btcusdt", 7, 1), trades("BTCUSDT", -(2**63), 1)]))
+    table.append(trades("ethbtc", 5, 1))
+    strange = [("BTCUSDT", -(2**63)), ("btcusdt", 7), ("ethbtc", 5)]
+    for _ in range(2):
+        assert found(probe.read(own)) == [strange[0], ("BTCUSDT", 1), *strange[1:]]
+    assert "data/" in str(probe.read(own)["place"][2])
+
+
+def test_strangers_that_were_there_before_are_not_the_tests(table: Table, probe: LakeProbe) -> None:
+    table.append(pa.concat_tables([trades("btcusdt", 7, 1), trades("BTCUSDT", -(2**63), 1)]))
+    before = probe.snapshot()
+    own = Own({"BTCUSDT": 0}, LISTED, before)
+    assert found(probe.read(own)) == []
+    table.append(trades("btcusdt", 7, 1))  # once more: that is new
+    table.append(trades("BTCUSDT", 0, 1))
+    assert found(probe.read(own)) == [("BTCUSDT", 0), ("btcusdt", 7)]
+    gone = Own({"BTCUSDT": 0}, LISTED, before=17)  # expired: nobody can tell any more
+    assert len(found(probe.read(gone))) == 4

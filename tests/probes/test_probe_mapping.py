@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import UnreadableRowError
-from tickproof.probes.mapping import Mapper, Positions, only
+from tickproof.probes.mapping import Mapper, Own, Positions, only
 from tickproof.target import TargetError
 from tickproof.target.projection import Projection
 
@@ -176,3 +176,26 @@ def test_only_the_symbols_asked_for_are_kept_from_their_first_id_on() -> None:
     assert only(seen, {"A": 1, "B": 1, "Z": 0})["trade_id"].to_pylist() == [1, 2]
     assert only(seen, []).num_rows == 0
     assert only(seen, {}).num_rows == 0
+
+
+def keys(seen: pa.Table) -> list[tuple[str, int]]:
+    return list(zip(seen["symbol"].to_pylist(), seen["trade_id"].to_pylist(), strict=True))
+
+
+STRANGERS = [
+    ("a", 7),  # the venue writes it in capitals
+    ("A", -(2**63)),  # as 2^63 looks where it did not fit
+    ("B", 9),  # below what the venue ever gave, and not the test's own symbol either
+    ("NOBODY", 150),
+]
+
+
+def test_what_a_test_answers_for_holds_strangers_but_not_what_others_sent() -> None:
+    own = Own({"A": 120}, {"A": (100, 200), "B": (100, 200)})
+    mine, others = [("A", 120), ("A", 199), ("A", 2**62)], [("A", 119), ("B", 100), ("B", 199)]
+    rows = [*mine, *others, *STRANGERS]
+    seen = SEEN.empty_table().select(["symbol", "trade_id"])
+    seen = pa.Table.from_pylist([{"symbol": s, "trade_id": n} for s, n in rows], schema=seen.schema)
+    assert keys(only(seen, own)) == [*mine, *STRANGERS]
+    assert keys(seen.filter(own.strange(seen))) == STRANGERS
+    assert (list(own), len(own), own["A"]) == (["A"], 1, 120)

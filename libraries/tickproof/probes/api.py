@@ -1,7 +1,7 @@
 """The HTTP API, read page by page as a client would."""
 
 import email.utils
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import requests
 
 from tickproof.clock import now_ns
@@ -80,14 +81,17 @@ class ApiProbe:
         *,
         parameters: Parameters | None = None,
         key: str = "default",
+        behind_first: Callable[[], object] | None = None,
     ) -> pa.Table:
         """Read all trades of some symbols.
 
         Args:
-            symbols: The symbols; a mapping also gives the first trade id of each that counts.
+            symbols: The symbols; a mapping also gives the first trade id of each that counts. `Own` reads ids that
+                cannot be, too.
             page_size: Rows a page; left out: the most that the API gives.
             parameters: Further query parameters, such as a range of times.
             key: The use of the API key to send: a key of ``hops.api.keys``.
+            behind_first: Called once, between the first page and the second, if there is a second.
 
         Returns:
             Sightings (schema SEEN): ``lane`` is the number of the page, ``offset`` the row in it.
@@ -95,12 +99,15 @@ class ApiProbe:
         Raises:
             HopUnreachableError: The API does not answer.
             UnreadableRowError: A row is no trade; names its page and row.
-            AssertionError: The API answered with an error, or paged in a circle.
+            AssertionError: The API answered with an error, gave a row that was not asked for, or paged in a circle.
         """
         size = page_size or self._hop.trades.page_size.most
         parts = [SEEN.empty_table()]
-        for number, rows in enumerate(self._pages(list(symbols), size, parameters or {}, key)):
+        pages = self._pages(list(symbols), size, parameters or {}, key)
+        for number, (rows, asked, more) in enumerate(pages):
             seen_ns = now_ns()
+            if number == 0 and more and behind_first is not None:
+                behind_first()
 
             def where(row: int, page: int = number) -> str:
                 return f"page {page}, row {row}"
@@ -111,7 +118,9 @@ class ApiProbe:
                 seen_ns=np.full(len(rows), seen_ns, np.int64),
             )
             table = to_table(rows, self._hop.columns, where)
-            parts.append(self._mapper.sightings(table, positions, where))
+            part = self._mapper.sightings(table, positions, where)
+            self._refuse_strangers(part, asked, where)
+            parts.append(part)
         return only(pa.concat_tables(parts), symbols)
 
     def get(
@@ -148,15 +157,27 @@ class ApiProbe:
         """Close the connections."""
         self._session.close()
 
+    def _refuse_strangers(self, seen: pa.Table, asked: Sequence[str], where: Callable[[int], str]) -> None:
+        """See that a page holds only what was asked for: a filter that is ignored must not pass for one."""
+        mine = pc.is_in(seen["symbol"], value_set=pa.array(asked, pa.string()))
+        row = pc.index(mine, False).as_py()
+        if row >= 0:
+            raise AssertionError(
+                f"GET {self._hop.trades.path} should give trades of the symbols that were asked for only, "
+                f"but gave {seen['symbol'][row]} {seen['trade_id'][row]} ({where(row)})."
+            )
+
     def _pages(
         self, symbols: Sequence[str], size: int, parameters: Parameters, key: str
-    ) -> Iterator[list[Mapping[str, Any]]]:
+    ) -> Iterator[tuple[list[Mapping[str, Any]], Sequence[str], bool]]:
+        """Yield the rows of each page, the symbols that were asked for, and whether another page follows."""
         route = self._hop.trades
         for first in range(0, len(symbols), route.symbols_per_request):
-            asked = {
+            some = symbols[first : first + route.symbols_per_request]
+            asked: Parameters = {
                 **route.parameters,
                 **parameters,
-                route.symbol_parameter: symbols[first : first + route.symbols_per_request],
+                route.symbol_parameter: some,
                 route.page_size.parameter: size,
             }
             cursors: set[str] = set()
@@ -164,7 +185,7 @@ class ApiProbe:
             while True:
                 page = {**asked, route.pages.parameter: cursor} if cursor else asked
                 rows, cursor = self._page(page, size, key)
-                yield rows
+                yield rows, some, cursor is not None
                 if cursor is None:
                     break
                 if cursor in cursors:

@@ -1,6 +1,7 @@
 """An Iceberg table, read by snapshot, file by file, with projected columns only."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,16 +11,17 @@ import numpy as np
 import pyarrow as pa
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, RESTError
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In, NotIn
 from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.table import DataScan, FileScanTask, Table
+from pyiceberg.table.snapshots import Operation, Snapshot
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from tickproof.clock import now_ns
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import HopUnreachableError
-from tickproof.probes.mapping import Mapper, Positions, Symbols, only
+from tickproof.probes.mapping import Mapper, Own, Positions, Symbols, only
 from tickproof.target import LakeHop, SecretSource, Target, TargetError
 from tickproof.verdicts import Void
 
@@ -79,6 +81,7 @@ class LakeProbe:
         self._hop: LakeHop = hop
         self._variables = dict(variables or {})
         self._mapper = Mapper("lake", hop.mapping, keeps_text=hop.keeps_text)
+        self._listed_only: dict[frozenset[str], set[str]] = {}
 
     def snapshot(self) -> int | None:
         """Return the id of the current snapshot; None while the table is empty.
@@ -101,6 +104,21 @@ class LakeProbe:
 
         return self._reading(look)
 
+    def grown_ns(self) -> int | None:
+        """Return when rows were stored last (ns since the epoch); None where no snapshot that is kept added any.
+
+        Snapshots that only tidy up do not count.
+
+        Raises:
+            HopUnreachableError: The catalog does not answer or the table is not there.
+        """
+
+        def look(table: Table) -> int | None:
+            grown = [one.timestamp_ms for one in table.metadata.snapshots if _added(one)]
+            return max(grown) * 1_000_000 if grown else None
+
+        return self._reading(look)
+
     def state(self) -> LakeState:
         """Return the current snapshot and its files; what is read ``after`` it is what came later."""
         return self._reading(
@@ -120,7 +138,8 @@ class LakeProbe:
         """Read trades.
 
         Args:
-            symbols: The symbols to read; a mapping also gives the first trade id of each that counts.
+            symbols: The symbols to read; a mapping also gives the first trade id of each that counts. `Own` reads
+                strangers, too, but for those that stood there before the test.
             snapshot: The snapshot to read; left out: the current one.
             after: Leave out the files that the table held then.
 
@@ -140,11 +159,15 @@ class LakeProbe:
             scan = self._scan(table, symbols, snapshot, tuple(dict.fromkeys(self._hop.columns)))
             old = after.files if after else frozenset()
             tasks = [task for task in scan.plan_files() if task.file.file_path not in old]
-            with ThreadPoolExecutor(_READERS) as readers:
-                parts = list(readers.map(lambda task: _rows_of(table, scan, task), tasks))
+            parts = _parts_of(table, scan, tasks)
+            if isinstance(symbols, Own):
+                tasks, parts = self._with_strangers(table, scan, symbols, tasks, parts)
             return self._sightings(table, tasks, parts)
 
-        return only(self._reading(look), symbols)
+        seen = only(self._reading(look), symbols)
+        if not isinstance(symbols, Own) or symbols.before in {None, snapshot}:
+            return seen
+        return self._without_old_strangers(seen, symbols)
 
     def count(self, symbols: Symbols | None = None, *, snapshot: int | None = None) -> int:
         """Count rows without reading more than the symbols.
@@ -188,6 +211,43 @@ class LakeProbe:
             "sort": [{"column", "transform", "direction"}], "format": 2, "properties": {}}``.
         """
         return self._reading(_shape)
+
+    def _with_strangers(
+        self,
+        table: Table,
+        scan: DataScan,
+        own: Own,
+        tasks: list[FileScanTask],
+        parts: list[pa.Table],
+    ) -> tuple[list[FileScanTask], list[pa.Table]]:
+        """Add the rows of symbols that the venue does not list; files never change, so each is looked at once."""
+        known = frozenset(own.listed)
+        clean = self._listed_only.setdefault(known, set())
+        search = scan.update(row_filter=NotIn(self._hop.symbol_column, set(known)))  # type: ignore[call-arg, arg-type]  # as for In
+        new = [task for task in search.plan_files() if task.file.file_path not in clean]
+        for task, part in zip(new, _parts_of(table, search, new), strict=True):
+            if not part.num_rows:
+                clean.add(task.file.file_path)
+                continue
+            tasks.append(task)
+            parts.append(part)
+        return tasks, parts
+
+    def _without_old_strangers(self, seen: pa.Table, own: Own) -> pa.Table:
+        """Leave out the strangers that stood there before the test, as often as they did."""
+        strange = own.strange(seen).to_pylist()
+        if not any(strange):
+            return seen
+        try:
+            then = self.read(own, snapshot=own.before)
+        except Void:  # so long ago that nobody can tell any more: the table is wrong anyway
+            return seen
+        old = Counter(_keys(then.filter(own.strange(then))))
+        kept = []
+        for key, is_strange in zip(_keys(seen), strange, strict=True):
+            kept.append(not (is_strange and old[key]))
+            old[key] -= not kept[-1]
+        return seen.filter(pa.array(kept, pa.bool_()))
 
     def _scan(
         self, table: Table, symbols: Symbols | None, snapshot: int | None, columns: tuple[str, ...]
@@ -253,9 +313,28 @@ def _opened(source: SecretSource, variables: Mapping[str, str]) -> str:
     return str(source.read(variables).value)
 
 
+def _parts_of(table: Table, scan: DataScan, tasks: Sequence[FileScanTask]) -> list[pa.Table]:
+    if not tasks:
+        return []
+    with ThreadPoolExecutor(_READERS) as readers:
+        return list(readers.map(lambda task: _rows_of(table, scan, task), tasks))
+
+
+def _keys(rows: pa.Table) -> list[tuple[str, int]]:
+    return list(zip(rows["symbol"].to_pylist(), rows["trade_id"].to_pylist(), strict=True))
+
+
 def _rows_of(table: Table, scan: DataScan, task: FileScanTask) -> pa.Table:
     reader = ArrowScan(table.metadata, table.io, scan.projection(), scan.row_filter, scan.case_sensitive)
     return reader.to_table([task])
+
+
+def _added(snapshot: Snapshot) -> bool:
+    """Tell whether a snapshot added rows; what only replaces files adds them again."""
+    summary = snapshot.summary
+    if summary is None or summary.operation not in {Operation.APPEND, Operation.OVERWRITE}:
+        return False
+    return int(summary.additional_properties.get("added-records", 1)) > 0
 
 
 def _shape(table: Table) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """From a hop's own rows to sightings: the target's mapping, exact decimals, and where each row stood."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,47 @@ Symbols = Collection[str] | Mapping[str, int]
 """The symbols to read; a mapping also gives the first trade id of each that counts."""
 
 _NANOSECONDS = pa.timestamp("ns")
+
+
+@dataclass(frozen=True)
+class Own(Mapping[str, int]):
+    """What a test answers for: its symbols from their first ids on, and whatever no test can have sent.
+
+    To read by it is to see strangers, too: rows of symbols that the venue does not list (`ethbtc` for `ETHBTC`), and
+    rows with ids that it cannot have given (-2^63 for 2^63). Nobody else would ever ask for them.
+
+    Attributes:
+        first_ids: The first trade id of each symbol of the test.
+        listed: By symbol, the lowest id that the venue gives and the one behind the highest.
+        before: The lake's snapshot when the test began; strangers that it held already are not the test's.
+    """
+
+    first_ids: Mapping[str, int]
+    listed: Mapping[str, tuple[int, int]]
+    before: int | None = None
+
+    def __getitem__(self, symbol: str) -> int:
+        """Return the first id of a symbol of the test."""
+        return self.first_ids[symbol]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the symbols of the test."""
+        return iter(self.first_ids)
+
+    def __len__(self) -> int:
+        """Return how many symbols the test has."""
+        return len(self.first_ids)
+
+    def strange(self, seen: pa.Table) -> pa.ChunkedArray:
+        """Tell which rows nobody can have sent."""
+        place = pc.index_in(seen["symbol"], value_set=pa.array(list(self.listed), pa.string()))
+        lowest, behind = (
+            pc.take(pa.array([bounds[end] for bounds in self.listed.values()], pa.int64()), place)
+            for end in (0, 1)
+        )
+        ids = seen["trade_id"]
+        possible = pc.and_(pc.greater_equal(ids, lowest), pc.less(ids, behind))
+        return pc.and_(pc.invert(pc.fill_null(possible, False)), pc.invert(_from_first(seen, self)))
 
 
 @dataclass(frozen=True)
@@ -127,20 +168,25 @@ def only(seen: pa.Table, symbols: Symbols | None) -> pa.Table:
 
     Args:
         seen: Sightings.
-        symbols: The symbols; a mapping also gives the first trade id of each that counts. None keeps all.
+        symbols: The symbols; a mapping also gives the first trade id of each that counts. `Own` keeps strangers, too.
+            None keeps all.
 
     Returns:
         The rows of these symbols, in their order.
     """
     if symbols is None:
         return seen
-    names = pa.array(list(symbols), pa.string())
-    place = pc.index_in(seen["symbol"], value_set=names)
-    kept = pc.is_valid(place)
-    if isinstance(symbols, Mapping):
-        first = pc.take(pa.array(symbols.values(), pa.int64()), place)
-        kept = pc.and_(kept, pc.fill_null(pc.greater_equal(seen["trade_id"], first), False))
-    return seen.filter(kept)
+    if not isinstance(symbols, Mapping):
+        return seen.filter(pc.is_in(seen["symbol"], value_set=pa.array(list(symbols), pa.string())))
+    kept = _from_first(seen, symbols)
+    return seen.filter(pc.or_(kept, symbols.strange(seen)) if isinstance(symbols, Own) else kept)
+
+
+def _from_first(seen: pa.Table, first_ids: Mapping[str, int]) -> pa.ChunkedArray:
+    """Tell which rows belong to these symbols and have these ids or later ones."""
+    place = pc.index_in(seen["symbol"], value_set=pa.array(list(first_ids), pa.string()))
+    first = pc.take(pa.array(list(first_ids.values()), pa.int64()), place)
+    return pc.fill_null(pc.greater_equal(seen["trade_id"], first), False)
 
 
 def _moment(times: pa.ChunkedArray) -> pa.ChunkedArray:

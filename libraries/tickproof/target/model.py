@@ -21,6 +21,7 @@ from pydantic import (
 )
 from robot.api.types import Secret
 
+from tickproof.evidence.redaction import SECRETS
 from tickproof.target.interpolation import fill_in, fill_in_all
 from tickproof.target.refusal import NAME, SYMBOL, TargetError, dotted
 from tickproof.verdicts.findings import Guarantee
@@ -123,7 +124,7 @@ class SecretSource(_Form):
         return pattern
 
     def read(self, variables: Mapping[str, str]) -> Secret:
-        """Return the secret, wrapped so that no log shows it.
+        """Return the secret, wrapped so that no log shows it; from now on it is taken out of every message.
 
         Args:
             variables: The running stack's variables; the environment is asked next.
@@ -136,12 +137,13 @@ class SecretSource(_Form):
             raise TargetError(
                 f"The secret {self.variable} is not there: neither the stack nor the environment defines it."
             )
-        if self.pattern is None:
-            return Secret(text)
-        match = re.search(self.pattern, text)
-        if not match or not match[1]:
-            raise TargetError(f"The variable {self.variable} holds nothing that matches {self.pattern}.")
-        return Secret(match[1])
+        if self.pattern is not None:
+            match = re.search(self.pattern, text)
+            if not match or not match[1]:
+                raise TargetError(f"The variable {self.variable} holds nothing that matches {self.pattern}.")
+            text = match[1]
+        SECRETS.note(self.variable, text)
+        return Secret(text)
 
 
 class Stack(_Form):
@@ -450,6 +452,17 @@ class Target(_Form):
     def published(self, path: str) -> Path:
         """Return the absolute path of a file that the target's file names relative to itself."""
         return (self._file.parent / path).resolve()
+
+    @property
+    def secrets(self) -> tuple[SecretSource, ...]:
+        """Where all of its secrets come from."""
+        kafka, lake, api = self.hops.kafka, self.hops.lake, self.hops.api
+        settings = [
+            *(kafka.properties.values() if kafka else ()),
+            *(lake.catalog.values() if lake else ()),
+            *(api.keys.values() if api else ()),
+        ]
+        return tuple(one for one in settings if isinstance(one, SecretSource))
 
     def can(self, capability: str) -> bool:
         """Tell whether the target lists a capability.
