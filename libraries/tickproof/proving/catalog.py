@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tickproof import seams
 from tickproof.stack.processes import executable
 from tickproof.target import Target
-from tickproof.target.refusal import did_you_mean
+from tickproof.target.refusal import did_you_mean, dotted
 
 KIT = "kit"
 """The service of a seam: it is planted on the kit's own side."""
@@ -118,7 +118,7 @@ def of_platform(target: Target) -> list[Planted]:
         raise CatalogError(f"`{shown}` cannot be run: {error}.") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = dotted(first["loc"]) or "all of it"
         raise CatalogError(f"`{shown}` told no catalog of defects: {where}: {first['msg']}.") from None
     except ValueError as error:
         raise CatalogError(f"`{shown}` told no catalog of defects: {error}.") from None
