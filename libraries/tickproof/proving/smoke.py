@@ -11,6 +11,7 @@ from tickproof.waiting import WaitError, patiently
 CLOSE = 0.01
 """How far a count may be off for a test that only counts."""
 WITHIN = timedelta(seconds=20)
+STALLED_AFTER = timedelta(seconds=8)
 
 
 @library(scope="GLOBAL")
@@ -40,6 +41,8 @@ class Smoke:
                 within=WITHIN,
                 what=f"About {trades:,} rows should come into the table",
                 describe=lambda rows: f"{rows:,} rows",
+                progress=lambda rows: rows,
+                stalled_after=STALLED_AFTER,
             )
         except WaitError as error:
             raise AssertionError(str(error)) from None
