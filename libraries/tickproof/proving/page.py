@@ -6,13 +6,14 @@ from html import escape
 from tickproof.proving.matrix import Matrix, Row, Verdict, replay
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8886; --dim: #8889; --good: #009e73; --bad: #d55e00; --odd: #e69f00; }
+:root { color-scheme: light dark; --line: #8886; --dim: #777; --good: #009e73; --bad: #d55e00; --odd: #e69f00; }
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem; }
 h1 { margin: 0 0 .2rem; } h2 { margin: 2rem 0 .5rem; } p { margin: .3rem 0; max-width: 75em; }
 .figures { display: flex; gap: 2.2rem; margin: 1rem 0; flex-wrap: wrap; }
 .figures b { display: block; font-size: 1.7rem; line-height: 1.2; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left;
-  vertical-align: top; } td.n { text-align: right; white-space: nowrap; } td.v { white-space: nowrap; }
+  vertical-align: top; } td.n { text-align: right; white-space: nowrap; }
+.list { table-layout: fixed; width: 100%; max-width: 110em; }
 .killed { color: var(--good); } .survived, .alarm { color: var(--bad); font-weight: 600; }
 .void, .another { color: var(--odd); font-weight: 600; } code { font-size: 12px; } .dim { color: var(--dim); }
 .grid td { padding: 0; width: 1.15rem; height: 1.15rem; text-align: center; } .grid td.id, .grid th.id { width: auto;
@@ -49,8 +50,8 @@ def html(matrix: Matrix, *, target: str, when: str) -> str:
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Kill matrix</title><style>{_STYLE}</style>"
         f"<h1>Kill matrix of {escape(target)}</h1><p class='dim'>{escape(when)} · seed {matrix.seed} · "
-        f"{matrix.seconds:,.0f} s</p>{_figures(matrix)}{verdict}<h2>Defects</h2>{_list(matrix)}"
-        f"<h2>Defects and tests</h2>{_grid(matrix)}</html>\n"
+        f"{matrix.seconds:,.0f} s</p>{_figures(matrix)}{verdict}<h2>Defects and tests</h2>{_grid(matrix)}"
+        f"<h2>Defects one by one</h2>{_list(matrix)}</html>\n"
     )
 
 
@@ -69,10 +70,15 @@ def _figures(matrix: Matrix) -> str:
     return f"<div class='figures'>{''.join(f'<div><b>{a}</b>{b}</div>' for a, b in figures)}</div>"
 
 
+_WIDTHS = {"defect": 30, "family": 8, "verdict": 14, "killed by": 20, "s": 4, "what it said": 24}
+"""The columns of the list, and how many percent of its width each takes."""
+
+
 def _list(matrix: Matrix) -> str:
-    heads = ("defect", "family", "verdict", "killed by", "s", "what it said")
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    return f"<table><tr>{head}</tr>{''.join(_row(row, matrix.seed) for row in matrix.rows)}{_not_run(matrix)}</table>"
+    head = "".join(f"<th style='width:{width}%'>{name}</th>" for name, width in _WIDTHS.items())
+    worst_first = sorted(matrix.rows, key=lambda row: row.verdict is Verdict.KILLED and not row.clean_alarms)
+    rows = "".join(_row(row, matrix.seed) for row in worst_first)
+    return f"<table class='list'><tr>{head}</tr>{rows}{_not_run(matrix)}</table>"
 
 
 def _row(row: Row, seed: int) -> str:
@@ -86,7 +92,7 @@ def _row(row: Row, seed: int) -> str:
     return (
         f"<tr><td><b>{escape(planted.id)}</b><br><span class='dim'>{escape(planted.incident)}</span><br>"
         f"<code>{escape(replay(planted, seed))}</code></td><td>{escape(planted.family)}</td>"
-        f"<td class='v {_CLASSES[row.verdict]}'>{row.verdict.value}{reason}{alarms}{coarse}</td>"
+        f"<td class='{_CLASSES[row.verdict]}'>{row.verdict.value}{reason}{alarms}{coarse}</td>"
         f"<td>{killers}</td><td class='n'>{row.attack.seconds:.1f}</td><td>{escape(row.sentence)}</td></tr>"
     )
 
