@@ -42,6 +42,13 @@ An Unknown Parameter Is Refused
     analyst    /v1/trades    ${400}    symbl=BTCUSDT
     analyst    /v1/bars    ${400}    symbol=BTCUSDT    interval=1m    colour=red
 
+A Symbol In The Wrong Case Is Refused
+    [Documentation]    The venue writes capitals; two names that differ in their case only are two names.
+    [Tags]    defect-api-folds-case
+    [Template]    Asking is refused
+    analyst    /v1/trades    ${400}    symbol=btcusdt
+    analyst    /v1/bars    ${400}    symbol=btcusdt    interval=1m
+
 A Limit Out Of Range Is Refused
     [Tags]    defect-api-clamps-the-limit
     [Template]    Asking is refused
