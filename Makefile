@@ -8,10 +8,12 @@ TARGET  ?= embedded
 FORM    ?= quick
 RESULTS ?= results
 ROBOT_OPTIONS ?=
+ARGS    ?=
 
 venv  := .venv
 bin   := $(venv)/bin
 ready := $(venv)/.ready
+categories := $(notdir $(wildcard suites/*))
 robot  = $(bin)/robot -d $(RESULTS) -v TARGET:$(TARGET) -v FORM:$(FORM) $(ROBOT_OPTIONS)
 
 help: ## list the targets
@@ -21,8 +23,10 @@ e2e: $(ready) ## set up everything, then run every suite on the embedded stack
 	$(bin)/tickproof prepare --target $(TARGET)
 	$(robot) suites/
 
-e2e-%: $(ready) ## the same for one category: pipeline, journeys, examples
-	@test -d suites/$* || { echo "make: there is no category '$*'; there are:" $$(ls suites); exit 2; }
+e2e-%: ## the same for one category, such as e2e-journeys
+	@echo "make: there is no category '$*'; there are: $(categories)" >&2; exit 2
+
+$(categories:%=e2e-%): e2e-%: $(ready)
 	$(bin)/tickproof prepare --target $(TARGET)
 	$(robot) suites/$*
 
@@ -34,7 +38,7 @@ test: lint ## lint, types, dry run and all of the project's own tests
 	$(bin)/tickproof prepare --target embedded
 	$(bin)/python -m pytest -v --durations=10 tests
 
-lint: $(ready) ## ruff, mypy, robocop, dry run, Libdoc
+lint: $(ready) ## ruff, mypy, robocop, dry run
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
@@ -45,6 +49,14 @@ lint: $(ready) ## ruff, mypy, robocop, dry run, Libdoc
 bench: $(ready) ## measure speed and memory against their limits (results/bench.json)
 	$(bin)/tickproof prepare --target embedded
 	$(bin)/python -m tickproof.bench
+
+defects: $(ready) ## break the platform on purpose: do the suites notice? (results/defects; ARGS="-f loss")
+	$(bin)/tickproof prepare --target $(TARGET)
+	$(bin)/tickproof defects --target $(TARGET) -d $(RESULTS)/defects $(ARGS)
+
+soak: $(ready) ## all suites over and over on the sound platform: none may turn red (results/soak.json; ARGS="-n 50 --busy")
+	$(bin)/tickproof prepare --target $(TARGET)
+	$(bin)/tickproof soak --target $(TARGET) -d $(RESULTS) $(ARGS)
 
 docs: $(ready) ## pages for the keyword libraries and resources (docs/libdoc)
 	@mkdir -p docs/libdoc
@@ -61,19 +73,39 @@ clean: ## remove the venv, results and build leftovers (the download cache stays
 	@if [ -x $(bin)/tickproof ]; then $(bin)/tickproof down --all || true; fi
 	rm -rf $(venv) $(RESULTS) docs/libdoc dist .mypy_cache .ruff_cache .pytest_cache
 
-libraries := market platform pipeline quarantine lake bars api clients shapes warehouses
+# Files are their own list.
+libraries = $(notdir $(basename $(shell grep -l '^@library' libraries/tickproof/*.py)))
 
-# The venv is made anew when the pins change.
-$(ready): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "make: Tickproof needs Python 3.11 or newer, found $$($(PYTHON) -V); name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
-	  || { echo "make: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 2; }
-	@echo "make: setting up $(venv) (about a minute, once)"
-	@$(PYTHON) -m venv $(venv)
-	@$(bin)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[embedded,dev]' \
-	  | awk '/^(Downloading|Building|Preparing)/ {n++; if (n % 20 == 0) print "make: " n " packages so far"; next} /^Successfully/ {print "make: packages installed"; next} /ERROR|error/' \
-	  || { echo "make: the packages could not be installed (see above); is a package index reachable? Run make again when it is."; exit 2; }
-	@touch $@
+# The venv is made anew when the pins change, and when it cannot work: its Python is gone, or the folder was moved.
+ifneq ($(wildcard $(ready)),)
+ifneq ($(shell $(bin)/python -c 'print(open("$(ready)").read())' 2>/dev/null),$(CURDIR)/$(venv))
+broken := FORCE
+endif
+endif
+FORCE:
 
-.PHONY: help e2e validate test lint bench docs up down clean
+$(ready): pyproject.toml constraints.txt $(broken)
+	@refuse() { echo "make: $$1" >&2; exit 2; }; \
+	command -v $(PYTHON) >/dev/null \
+	  || refuse "there is no $(PYTHON) here; Tickproof needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || refuse "Tickproof needs Python 3.11 or newer, but $(PYTHON) says: $$($(PYTHON) -V 2>&1 | head -n 1); name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || refuse "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv"; \
+	$(if $(broken),echo "make: $(venv) does not work any more (its Python is gone, or the folder was moved)";) \
+	echo "make: setting up $(venv) (about a minute, once)"; \
+	$(PYTHON) -m venv --clear $(venv) || refuse "$(venv) could not be made (see above)"; \
+	$(bin)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[embedded,dev]' \
+	  | { found=0; fetched=0; while read -r line; do case $$line in \
+	      *.metadata\ *) ;; \
+	      Collecting*) found=$$((found + 1)); ((found % 20)) || echo "make: $$found packages found" ;; \
+	      Downloading*|Using\ cached*|Processing*) \
+	        fetched=$$((fetched + 1)); ((fetched % 20)) || echo "make: $$fetched packages fetched" ;; \
+	      Installing*) echo "make: installing them" ;; \
+	      Successfully\ installed*) echo "make: packages installed" ;; \
+	      *ERROR*|*error*) echo "$$line" ;; \
+	    esac; done; } \
+	  || refuse "the packages could not be installed (see above); is a package index reachable? Run make again when it is."; \
+	echo "$(CURDIR)/$(venv)" > $@
+
+.PHONY: help e2e validate test lint bench defects soak docs up down clean $(categories:%=e2e-%) FORCE

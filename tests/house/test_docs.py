@@ -9,9 +9,12 @@ import pytest
 from tickproof.exchange.garbage import KINDS, Treatment
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = tuple(
-    re.findall(r"^libraries := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
+LIBRARIES = sorted(
+    f"tickproof.{path.stem}"
+    for path in ROOT.glob("libraries/tickproof/*.py")
+    if re.search(r"^@library", path.read_text(), re.MULTILINE)
 )
+RESOURCES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("resources/*.resource"))
 DOES = {
     Treatment.QUARANTINE: "sets it aside as a dead letter with this reason; its neighbours are stored",
     Treatment.ACCEPT: "stores the trade",
@@ -55,9 +58,7 @@ def test_the_readme_names_only_files_and_targets_that_exist() -> None:
 
 def test_make_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = {
-        name for name in re.findall(r"^([a-z0-9%-]+):(?!=)", makefile, re.MULTILINE) if name != "libraries"
-    }
+    targets = set(re.findall(r"^([a-z0-9%-]+):(?!=)", makefile, re.MULTILINE))
     shown = subprocess.run(
         ["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -65,13 +66,19 @@ def test_make_help_lists_every_target() -> None:
         assert re.search(rf"^  {re.escape(target.replace('%', '<category>'))} ", shown, re.MULTILINE), target
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_every_keyword_library_has_its_page(library: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("documented", [*LIBRARIES, *RESOURCES])
+def test_every_keyword_library_and_resource_has_its_page(documented: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    subprocess.run(
-        [sys.executable, "-m", "robot.libdoc", f"tickproof.{library}", str(page)],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-    )
-    assert "keyword" in page.read_text()
+    libdoc = [sys.executable, "-m", "robot.libdoc", documented, str(page)]
+    done = subprocess.run(libdoc, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == "", "a page with errors in it"
+    assert '"keywords": [{' in page.read_text()
+
+
+def test_the_pages_are_those_of_make_docs() -> None:
+    would = subprocess.run(
+        ["make", "-n", "docs"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    (listed,) = re.findall(r"for library in (.*?);", would)
+    assert [f"tickproof.{name}" for name in listed.split()] == LIBRARIES
