@@ -5,6 +5,7 @@ from pathlib import Path
 from robot import result, running
 
 from tickproof import session
+from tickproof.evidence.refusing import refuse
 from tickproof.scenes import Place
 
 
@@ -17,12 +18,11 @@ class SceneListener:
         """A suite's setup has a scene of its own; it is exclusive if all of its tests are."""
         tests = list(data.all_tests)
         exclusive = bool(tests) and all("exclusive" in test.tags for test in tests)
-        session.current().enter(_place(data, exclusive=exclusive))
+        _enter(data, exclusive=exclusive)
 
     def start_test(self, data: running.TestCase, _result: result.TestCase) -> None:
         """A test that misbehaves, faults or measures time needs the stack for itself."""
-        exclusive = "exclusive" in data.tags
-        session.current().enter(_place(data, exclusive=exclusive))
+        _enter(data, exclusive="exclusive" in data.tags)
 
     def end_test(self, data: running.TestCase, _result: result.TestCase) -> None:
         """Whatever a test leased goes back, passed or failed."""
@@ -37,6 +37,14 @@ class SceneListener:
     def close(self) -> None:
         """The run is over, or was cut short."""
         session.current().close()
+
+
+def _enter(data: running.TestSuite | running.TestCase, *, exclusive: bool) -> None:
+    try:
+        session.current().enter(_place(data, exclusive=exclusive))
+    except Exception as error:  # noqa: BLE001 - whatever it was: nothing may run on a stack that is not held
+        # Robot only logs what a listener raises, and would go on.
+        refuse(data, str(error) or f"The stack cannot be held: {type(error).__name__}.")
 
 
 def _place(data: running.TestSuite | running.TestCase, *, exclusive: bool) -> Place:

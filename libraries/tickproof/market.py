@@ -39,8 +39,9 @@ DAY_NS = 86_400_000_000_000
 class Market:
     """Plays the exchange of the run's target.
 
-    Symbols are leased: no other test uses them meanwhile, and their trade ids go on where they stopped. Plans are drawn
-    from the run's seed inside the target's domain; the same seed gives the same trades.
+    Symbols are leased: no other test uses them meanwhile, and their trade ids go on where they stopped. Symbols are
+    chosen and plans are drawn from the run's seed and the test's name, inside the target's domain: the same seed gives
+    a test the same symbols, if they are free, and the same trades of them.
 
     Example:
     | Lease Symbols    3
@@ -67,7 +68,7 @@ class Market:
             if listed and name not in listed:
                 raise MisuseError(f"The target does not list the symbol {name} (`domain.symbols`).")
         scene = run.own_scene()
-        lease = run.exchange.lease(count, only=only or listed)
+        lease = run.exchange.lease(count, only=only or listed, seed=scene.seed)
         scene.leases.append(lease)
         run.exchange.wait_subscribed([leased.symbol for leased in lease.symbols], timedelta(seconds=20))
         logger.info(

@@ -109,7 +109,7 @@ class Pipeline:
             )
             for left, right in itertools.pairwise(hops)
         ]
-        report.agreements(verdicts)
+        report.agreements(run, sent, {hop: scene.seen[hop] for hop in hops}, verdicts)
         for verdict in verdicts:
             verdict.fail_if_any()
 

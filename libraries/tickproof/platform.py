@@ -26,7 +26,9 @@ class Platform:
 
     def __init__(self) -> None:
         listener = RunListener()
+        listener.require(lambda: session.current().check())
         listener.announce(explaining.target)
+        listener.conclude(explaining.evidence)
         for title, explainer in explaining.EXPLAINERS.items():
             listener.explain(title, explainer)
         self.ROBOT_LIBRARY_LISTENER = [listener, SceneListener()]

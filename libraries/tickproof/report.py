@@ -1,4 +1,4 @@
-"""What a verdict leaves in the log and on disk: one table, a chart, names, the ledger, the way to replay it."""
+"""What a verdict leaves in the log and on disk: one table, a chart, names, the ledger that it was given on."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,11 +6,12 @@ import pyarrow as pa
 from robot.api import logger
 
 from tickproof import ledger
-from tickproof.evidence import charts, replay, tables
+from tickproof.evidence import charts, tables
 from tickproof.evidence.tables import Html
-from tickproof.observing import fields_of
+from tickproof.no_space import no_space
+from tickproof.observing import fields_of, guarantee_of
 from tickproof.session import Session
-from tickproof.verdicts import Account, Agreement, HopVerdict, arrivals
+from tickproof.verdicts import Account, Agreement, HopVerdict, Void, arrivals
 
 
 def verdict_table(verdicts: Sequence[HopVerdict]) -> None:
@@ -38,13 +39,23 @@ def hops(run: Session, sent: pa.Table, shown: Mapping[str, pa.Table], verdicts: 
         for verdict in verdicts
         if verdict.anomalies
     ]
-    parts.append(_ledger(run, sent, seen, verdicts))
     for part in parts:
         _log(part)
+    how = {verdict.hop: _how(run, verdict.hop, verdict) for verdict in verdicts}
+    _log(_ledger(run, sent, seen, how))
 
 
-def agreements(verdicts: Sequence[Agreement]) -> None:
-    """Log how far hops tell the same story."""
+def agreements(
+    run: Session, sent: pa.Table, seen: Mapping[str, pa.Table], verdicts: Sequence[Agreement]
+) -> None:
+    """Log how far hops tell the same story, and save what each told.
+
+    Args:
+        run: The session.
+        sent: What was sent (schema SENT); whoever judges the ledger again can hold the hops against it, too.
+        seen: What the hops showed (schema SEEN).
+        verdicts: The verdicts.
+    """
     columns = ("hops", "trades left", "trades right", "only left", "only right", "different", "verdict")
     rows = [
         (
@@ -62,6 +73,7 @@ def agreements(verdicts: Sequence[Agreement]) -> None:
     for one in verdicts:
         if one.anomalies:
             _log(tables.anomalies(one.anomalies, title=f"{one.left} against {one.right}"))
+    _log(_ledger(run, sent, seen, {hop: _how(run, hop) for hop in seen}))
 
 
 def balance(books: Account) -> None:
@@ -86,34 +98,36 @@ def _chart(sent: pa.Table, seen: Mapping[str, pa.Table]) -> Html:
     return charts.arrivals("Sent and seen over time", series)
 
 
+def _how(run: Session, hop: str, verdict: HopVerdict | None = None) -> dict[str, object]:
+    """Return how a hop is to be judged again."""
+    return {
+        "guarantee": guarantee_of(run, hop).value,
+        "order": verdict is not None and verdict.out_of_order is not None,
+        "lanes": verdict is not None and verdict.split is not None,
+        "event_time_unit": run.target.domain.event_time_unit,
+        "fields": list(fields_of(run, hop)),
+    }
+
+
 def _ledger(
-    run: Session, sent: pa.Table, seen: Mapping[str, pa.Table], verdicts: Sequence[HopVerdict]
+    run: Session, sent: pa.Table, seen: Mapping[str, pa.Table], how: Mapping[str, Mapping[str, object]]
 ) -> Html:
-    target, place = run.target, run.place
+    target = run.target
     meta = {
-        "test": place.name,
+        "test": run.place.name,
         "target": target.name,
         "target_sha256": target.fingerprint,
         "seed": run.seed,
         "form": run.form,
-        "hops": {
-            verdict.hop: {
-                "guarantee": verdict.guarantee.value,
-                "order": verdict.out_of_order is not None,
-                "lanes": verdict.split is not None,
-                "event_time_unit": target.domain.event_time_unit,
-                "fields": list(fields_of(run, verdict.hop)),
-            }
-            for verdict in verdicts
-        },
+        "hops": how,
     }
-    folder = ledger.save(run.new_ledger_folder(), sent, seen, meta)
+    folder = run.new_ledger_folder()
+    try:
+        ledger.save(folder, sent, seen, meta)
+    except OSError as error:
+        raise Void(f"the ledger of this verdict cannot be saved. {no_space(error, folder)}") from error
     files = [tables.link(path, path.name, output_dir=run.results) for path in sorted(folder.iterdir())]
-    rows: list[tuple[object, object]] = [("ledger", Html(" ".join(files))), ("seed", str(run.seed))]
-    if place.is_test and place.source is not None:
-        variables = {"TARGET": run.target_named, "FORM": run.form, "SEED": run.seed}
-        rows.append(("replay", replay.command(place.source, place.title, variables)))
-    return tables.html("Evidence", ("what", "where"), rows)
+    return tables.html("Evidence", ("what", "where"), [("ledger", Html(" ".join(files)))])
 
 
 def _counted(verdict: HopVerdict) -> int:

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar, cast
@@ -20,11 +20,13 @@ from tickproof.evidence.redaction import SECRETS
 from tickproof.exchange.actions import Refuse
 from tickproof.exchange.client import ExchangeClient, ExchangeError
 from tickproof.misuse import MisuseError, RunRefusedError
+from tickproof.no_space import no_space
 from tickproof.probes.api import ApiProbe
 from tickproof.probes.kafka import KafkaProbe
 from tickproof.probes.lake import LakeProbe
 from tickproof.scenes import Marks, Place, Scene
 from tickproof.stack import Stack, StackError, StackInputError
+from tickproof.stack.folders import state_folder
 from tickproof.waiting import WaitError
 
 FORMS = {"quick": 1, "slow": 10}
@@ -44,7 +46,7 @@ class Session:
         self._held = ExitStack()
         self._holder: Place | None = None
         self._probes: dict[tuple[object, Path], object] = {}
-        self._ledgers: Counter[str] = Counter()
+        self._folders: Counter[str] = Counter()
         self.changed_services: set[str] = set()
 
     # What the run was told
@@ -58,9 +60,11 @@ class Session:
     def target(self) -> targets.Target:
         """Return the target named by `${TARGET}`; one that cannot be loaded ends the run before anything starts."""
         try:
-            return targets.load(self.target_named)
+            target = targets.load(self.target_named)
         except targets.TargetError as error:
             raise RunRefusedError(f"The target cannot be loaded, so nothing was started. {error}") from None
+        _hide(target, {})
+        return target
 
     @functools.cached_property
     def form(self) -> str:
@@ -105,10 +109,12 @@ class Session:
 
     def new_ledger_folder(self) -> Path:
         """Return a folder for the evidence of one verdict of the test that runs; a test may give several."""
-        name = _file_name(self.place.name)
-        self._ledgers[name] += 1
-        count = self._ledgers[name]
-        folder = self.results / "ledgers" / (name if count == 1 else f"{name}-{count}")
+        return self._new_folder(f"ledgers/{_file_name(self.place.name)}")
+
+    def _new_folder(self, name: str) -> Path:
+        self._folders[name] += 1
+        count = self._folders[name]
+        folder = self.results / (name if count == 1 else f"{name}-{count}")
         shutil.rmtree(folder, ignore_errors=True)  # of an earlier run into the same output folder
         return folder
 
@@ -143,7 +149,11 @@ class Session:
                 self._own_stack = Stack.find(self.target) or Stack.up(self.target, progress=logger.console)
             except (StackError, StackInputError) as error:
                 raise RunRefusedError(f"The platform did not come up. {error}") from None
-            _hide(self._own_stack)
+            except OSError as error:
+                raise RunRefusedError(
+                    f"The platform did not come up. {no_space(error, state_folder())}"
+                ) from error
+            _hide(self.target, self._own_stack.variables, self._own_stack.secrets)
         self._hold()
         return self.stack
 
@@ -159,16 +169,21 @@ class Session:
         self._visited = other
         self._visitor = self._where[-1] if self._where else None
         self._end_of_visit.callback(end)
-        _hide(other)
+        _hide(self.target, other.variables, other.secrets)
 
     def return_home(self) -> None:
-        """End a visit and the stack that was visited, if there is one."""
-        if self._visited is None:
+        """End a visit and the stack that was visited, if there is one; its logs stay with the results."""
+        visited, visitor = self._visited, self._visitor
+        if visited is None:
             return
         self._close_scenes()
-        self._forget_probes(self._visited.folder)
+        self._forget_probes(visited.folder)
         self._visited = self._visitor = None
-        self._end_of_visit.close()
+        try:
+            self._end_of_visit.close()
+        finally:
+            name = _file_name(visitor.name) if visitor else "visited"
+            _keep_logs(visited.folder, self._new_folder(f"stack-{name}"))
 
     @property
     def platform(self) -> targets.Target:
@@ -212,7 +227,11 @@ class Session:
     # Whose turn it is
 
     def enter(self, place: Place) -> None:
-        """Note that a test or a suite begins, and hold the stack for it, shared or alone."""
+        """Note that a test or a suite begins, and hold the stack for it, shared or alone.
+
+        Raises:
+            StackError: The stack cannot be held.
+        """
         self._where.append(place)
         if self.started:
             self._hold()
@@ -254,6 +273,11 @@ class Session:
             )
         return self._scenes[-1]
 
+    @property
+    def leased(self) -> tuple[str, ...]:
+        """Return the symbols of the test (or of its suite) that runs now."""
+        return tuple(leased.symbol for leased in self._scenes[-1].symbols) if self._scenes else ()
+
     def own_scene(self) -> Scene:
         """Return the scene of the test (or suite setup) that runs now; open it if need be."""
         stack, place = self.stack, self.place
@@ -281,7 +305,12 @@ class Session:
         if self._holder is not None and (self._holder is place or self._holder.exclusive):
             return
         self._let_go()
-        self._held.enter_context(self.stack.hold(exclusive=place.exclusive))
+        try:
+            self._held.enter_context(self.stack.hold(exclusive=place.exclusive))
+        except OSError as error:
+            raise StackError(
+                f"The stack in {self.stack.folder} cannot be held ({error.strerror or error})."
+            ) from error
         self._holder = place
 
     def _let_go(self) -> None:
@@ -314,9 +343,14 @@ def _variable(name: str, default: str) -> str:
     return str(BuiltIn().get_variable_value(f"${{{name}}}", default)).strip()
 
 
-def _hide(stack: Stack) -> None:
-    for n, secret in enumerate(stack.secrets):
-        SECRETS.add(f"key {n + 1} of the stack", secret)
+def _hide(target: targets.Target, variables: Mapping[str, str], secrets: Sequence[str] = ()) -> None:
+    """Learn every secret before anything can print it: those of the target's file, and the stack's own."""
+    for source in target.secrets:
+        # One that is not there, or not yet, is told by whoever needs it.
+        with contextlib.suppress(targets.TargetError):
+            source.read(variables)
+    for n, secret in enumerate(secrets):
+        SECRETS.note(f"key {n + 1} of the stack", secret)
 
 
 def _keep_logs(folder: Path, kept: Path) -> None:

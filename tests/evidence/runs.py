@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot.api import ExecutionResult
-from robot.result import Message, TestCase, TestSuite
+from robot.result import Keyword, Message, TestCase, TestSuite
 
 LIBRARY = """
 import base64
 from pathlib import Path
-from robot.api import logger
+from robot.api import FatalError, logger
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
 from robot.libraries.BuiltIn import BuiltIn
@@ -21,12 +21,19 @@ from tickproof.verdicts import Void
 @library(scope="GLOBAL")
 class Kit:
     def __init__(self):
-        listener = RunListener()
+        self.state = "up"
+        listener = RunListener(kit="Kit")
+        listener.require(self._check)
         listener.announce(lambda: "toy (hash 1234)")
-        listener.explain("Services", lambda: "feed <up>")
+        listener.conclude(lambda: Html("<p>seed 7</p>"))
+        listener.explain("Services", lambda: f"feed <{self.state}>")
         listener.explain("Lag", lambda: Html("<b>17 rows</b>"))
         listener.explain("Snapshot", self._no_lake)
         self.ROBOT_LIBRARY_LISTENER = listener
+
+    def _check(self):
+        if BuiltIn().get_variable_value("${TARGET}") == "nonsense":
+            raise FatalError("There is no target ${nonsense}, so nothing was started.")
 
     def _no_lake(self):
         raise OSError("the lake is gone")
@@ -34,6 +41,10 @@ class Kit:
     @keyword
     def things_should_be(self, wanted: str, found: str):
         assert wanted == found, f"should be {wanted}, but is {found}."
+
+    @keyword
+    def feed_is(self, state: str):
+        self.state = state
 
     @keyword
     def cannot_judge(self):
@@ -49,6 +60,11 @@ class Kit:
     def leave(self, key: Secret, name: str):
         folder = Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
         (folder / name).write_text(f"a {key.value} z")
+
+    @keyword
+    def leave_beside_log(self, key: Secret, name: str):
+        log = Path(BuiltIn().get_variable_value("${LOG FILE}"))
+        (log.parent / name).write_text(f"a {key.value} z")
 
     @keyword
     def leave_late(self, key: Secret):
@@ -86,6 +102,6 @@ class Ended:
 RunRobot = Callable[..., Ended]
 
 
-def messages(test: TestCase) -> list[str]:
-    """Return what stands in the log directly under a test."""
-    return [item.message for item in test.body if isinstance(item, Message)]
+def messages(item: TestCase | Keyword) -> list[str]:
+    """Return what stands in the log directly under a test or keyword."""
+    return [item.message for item in item.body if isinstance(item, Message)]

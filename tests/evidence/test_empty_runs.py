@@ -2,6 +2,8 @@
 
 import pytest
 from evidence.runs import RunRobot
+from robot import running
+from tickproof.evidence.judges import judges
 
 SKIPPED = """
 *** Test Cases ***
@@ -46,6 +48,44 @@ def test_passed_without_judging(run_robot: RunRobot) -> None:
     ended = run_robot("*** Test Cases ***\nIdle\n    Log    hello\n")
     assert ended.code == 1
     assert "1 passed without judging anything" in ended.tests["Idle"].message
+
+
+def test_what_says_something_of_its_own_values_judges_no_platform(run_robot: RunRobot) -> None:
+    ended = run_robot(
+        """
+*** Test Cases ***
+Equal
+    Should Be Equal    1    1
+My Own Should
+    The world should be round
+
+*** Keywords ***
+The world should be round
+    Should Be True    True
+"""
+    )
+    assert ended.code == 1
+    assert "2 passed without judging anything" in ended.tests["My Own Should"].message
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "args", "judging"),
+    [
+        ("tickproof.pipeline", "Hops Should Hold Every Trade", (), True),
+        ("tickproof.clients", "Use Up Limit", ("guest",), False),
+        ("BuiltIn", "Should Be Equal", ("1", "1"), False),
+        ("Collections", "List Should Contain Value", ("${x}", "1"), False),
+        ("RequestsLibrary", "GET On Session", ("analyst", "/v1/symbols"), False),
+        ("RequestsLibrary", "GET On Session", ("analyst", "/v1/symbols", "expected_status=200"), True),
+        ("RequestsLibrary", "GET On Session", ("analyst", "/", "expected_status=any"), False),
+        ("RequestsLibrary", "GET On Session", ("analyst", "/", "expected_status=Anything"), False),
+        ("RequestsLibrary", "GET On Session", ("analyst", "/", "expected_status=${None}"), False),
+        ("RequestsLibrary", "Status Should Be", ("200",), True),
+    ],
+)
+def test_which_keywords_judge(library: str, name: str, args: tuple[str, ...], judging: bool) -> None:  # noqa: FBT001
+    (keyword,) = running.TestLibrary.from_name(library).find_keywords(name)
+    assert judges(keyword, args, kit="tickproof") is judging
 
 
 def test_a_dry_run_judges_nothing_and_may(run_robot: RunRobot) -> None:

@@ -1,6 +1,7 @@
 """No secret stays in what a run writes; one that got there makes the run red."""
 
 import base64
+from pathlib import Path
 
 import pytest
 from evidence.runs import RunRobot
@@ -93,6 +94,59 @@ Leaks Late
     assert (
         "[ ERROR ] No secret should be in the output, but ${KEY} stood in late.txt (1 times)" in ended.stderr
     )
+
+
+def test_files_of_robot_that_lie_elsewhere_are_looked_at_too(
+    run_robot: RunRobot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TOY_KEY", SECRET)
+    (tmp_path / "elsewhere").mkdir()
+    files = {
+        name: tmp_path / "elsewhere" / file
+        for name, file in {
+            "output": "o.xml", "log": "l.html", "report": "r.html", "xunit": "x.xml", "debugfile": "d.txt",
+        }.items()
+    }  # fmt: skip
+    ended = run_robot(
+        VARIABLES
+        + """
+*** Test Cases ***
+Leaks
+    [Documentation]    Holds ${KEY.value} for all to see.
+    [Tags]    ${KEY.value}
+    Things Should Be    1    1
+    [Teardown]    To Debug File
+Leaks By Its Name ${KEY.value}
+    Things Should Be    1    1
+
+*** Keywords ***
+To Debug File
+    Evaluate    pathlib.Path($DEBUG_FILE).open("a").write($KEY.value)
+""",
+        *[word for name, path in files.items() for word in (f"--{name}", str(path))],
+    )
+    assert ended.code == 1
+    for path in files.values():
+        assert without(path.read_text()), path
+    assert f"stood in {files['debugfile']}, {files['output']} (" in ended.stderr
+
+
+def test_parts_of_a_log_that_lies_elsewhere_are_looked_at_too(
+    run_robot: RunRobot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TOY_KEY", SECRET)
+    (tmp_path / "elsewhere").mkdir()
+    log = tmp_path / "elsewhere" / "l.html"
+    ended = run_robot(
+        VARIABLES + "*** Test Cases ***\nLeaks Late\n    Leave Beside Log    ${KEY}    l-7.js\n"
+        "    Things Should Be    1    1\n",
+        "--log",
+        str(log),
+        "--splitlog",
+    )
+    assert ended.code == 249
+    assert log.exists()
+    assert without((tmp_path / "elsewhere" / "l-7.js").read_text())
 
 
 def test_a_secret_too_short_to_find_is_told(run_robot: RunRobot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,12 +48,16 @@ class FakeStack:
     folder: Path = Path("nowhere")
     kept: bool = True
     secrets: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
     exchange_control_url: str = "http://127.0.0.1:1"
     holds: list[str] = field(default_factory=list)
     ended: bool = False
+    refusal: Exception | None = None
 
     @contextmanager
     def hold(self, *, exclusive: bool) -> Iterator[None]:
+        if self.refusal:
+            raise self.refusal
         self.holds.append("alone" if exclusive else "shared")
         yield
         self.holds.append("free")

@@ -19,6 +19,7 @@ from verdicts.small import seen, sent, trade
 ROUTE = SimpleNamespace(
     path="/v1/trades", symbol_parameter="symbol", rows="data",
     page_size=SimpleNamespace(parameter="limit", most=100), pages=SimpleNamespace(parameter="cursor", next="next"),
+    range=SimpleNamespace(start="start", end="end"),
 )  # fmt: skip
 TARGET = SimpleNamespace(
     hops=SimpleNamespace(
@@ -64,6 +65,21 @@ def act(monkeypatch: pytest.MonkeyPatch, served: FakeApi, *, later: bool = False
 def test_pages_with_every_trade_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     act(monkeypatch, FakeApi(seen(*THREE)))
     Api().pages_should_give_every_trade_once(1, 2)
+
+
+@pytest.mark.parametrize("has_range", [True, False])
+def test_small_pages_leave_out_what_happened_before(
+    monkeypatch: pytest.MonkeyPatch,
+    has_range: bool,  # noqa: FBT001
+) -> None:
+    served = FakeApi(seen(*THREE))
+    act(monkeypatch, served)
+    monkeypatch.setattr(ROUTE, "range", ROUTE.range if has_range else None)
+    Api().pages_should_give_every_trade_once(1)
+    with pytest.raises(Void):
+        Api().a_limited_key_should_miss_nothing(page_size=1)
+    asked = {"start": "2026-01-02T12:00:00.001000Z"} if has_range else {}
+    assert [one["parameters"] for one in served.asked] == [asked, asked]
 
 
 def test_what_the_flow_adds_meanwhile_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

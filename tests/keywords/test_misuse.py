@@ -143,8 +143,17 @@ def test_a_run_that_was_told_nonsense_is_red_and_starts_nothing(
     (robot.folder / "broken.yaml").write_text(SOUND.replace("topic: market", "topik: market", 1))
     ended = robot.run(TWO_TESTS, *options)
     red_with_nothing_started(ended, robot)
-    approve(name, ended.suite.message, hide={str(robot.folder): "HERE", str(ROOT): "ROOT"})
-    assert ended.suite.message.splitlines()[-1] in ended.said
+    (told,) = set(ended.messages.values())
+    approve(name, told, hide={str(robot.folder): "HERE", str(ROOT): "ROOT"})
+    assert told.splitlines()[-1] in ended.said
+
+
+def test_a_run_that_needs_no_platform_is_red_too(robot: Robot) -> None:
+    ended = robot.run(
+        f"{LIBRARIES}*** Test Cases ***\nFirst\n    Should Be Equal    1    1\n", "-v", "TARGET:nonsense"
+    )
+    red_with_nothing_started(ended, robot)
+    assert ended.tests["First"].message.startswith("The target cannot be loaded, so nothing was started.")
 
 
 def test_a_platform_of_its_own_is_not_started_either(robot: Robot) -> None:

@@ -1,19 +1,24 @@
 """Who holds the stack when, and what is given back."""
 
+import errno
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from keywords.fakes import FakePlay, FakeStack
+from messages.approved import approve
 from tickproof import session
 from tickproof.exchange.actions import Refuse
 from tickproof.exchange.client import ExchangeError, Lease
 from tickproof.ledger import SENT
-from tickproof.misuse import MisuseError
+from tickproof.misuse import MisuseError, RunRefusedError
 from tickproof.scenes import Place, Sending
 from tickproof.session import Session
+from tickproof.stack import StackError
 
 
 def place(name: str, *, exclusive: bool = False) -> Place:
@@ -49,10 +54,14 @@ def exchange() -> FakeExchange:
 
 
 @pytest.fixture
-def run(stack: FakeStack, exchange: FakeExchange, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def run(
+    stack: FakeStack, exchange: FakeExchange, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Session]:
     run = Session()
+    run.__dict__["results"] = tmp_path / "results"
     monkeypatch.setattr(Session, "exchange", exchange)
-    monkeypatch.setattr(Session, "target", type("T", (), {"hops": type("H", (), {"kafka": None})}))
+    hops = SimpleNamespace(kafka=None, lake=None)
+    monkeypatch.setattr(Session, "target", SimpleNamespace(hops=hops, secrets=()))
     monkeypatch.setattr(Session, "seed", 7)
     monkeypatch.setattr(run, "_own_stack", stack)
     yield run
@@ -154,6 +163,28 @@ def test_a_visit_ends_with_its_test(run: Session, stack: FakeStack, exchange: Fa
     assert run.stack is stack
 
 
+def test_the_logs_of_a_visited_stack_stay_with_the_results(run: Session, tmp_path: Path) -> None:
+    run.enter(place("My Suite.Test"))
+    for visit in ("first", "second"):
+        other = FakeStack(tmp_path / visit)
+        run.visit(other, partial(leave_logs, other, visit))  # type: ignore[arg-type]
+    run.leave("My Suite.Test")
+    kept = {path.relative_to(run.results).as_posix(): path.read_text() for path in run.results.rglob("*.*")}
+    assert kept == {
+        "stack-my-suite-test/feed.log": "first",
+        "stack-my-suite-test/events.jsonl": "first",
+        "stack-my-suite-test-2/feed.log": "second",
+        "stack-my-suite-test-2/events.jsonl": "second",
+    }
+
+
+def leave_logs(stack: FakeStack, words: str) -> None:
+    """Its last words come while it ends."""
+    (stack.folder / "logs").mkdir(parents=True)
+    (stack.folder / "logs" / "feed.log").write_text(words)
+    (stack.folder / "events.jsonl").write_text(words)
+
+
 def test_a_second_visit_ends_the_first(run: Session) -> None:
     one, two = FakeStack(Path("one")), FakeStack(Path("two"))
     run.enter(place("Suite.Test"))
@@ -171,6 +202,36 @@ def test_a_kept_stack_stays_when_the_run_ends(run: Session, stack: FakeStack) ->
     run.close()
     assert not stack.ended
     assert stack.holds == ["shared", "free"]
+
+
+def test_a_stack_that_cannot_be_held_is_told(run: Session, stack: FakeStack) -> None:
+    stack.refusal = FileNotFoundError(2, "No such file or directory")
+    with pytest.raises(StackError) as told:
+        run.enter(place("Suite.Test"))
+    approve("stack-cannot-be-held", str(told.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "words"),
+    [
+        ("run-no-disk-space", errno.ENOSPC, "No space left on device"),
+        ("run-read-only", errno.EROFS, "Read-only file system"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, number: int, words: str
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(number, words)
+
+    run = Session()
+    monkeypatch.setattr(Session, "target", SimpleNamespace(secrets=()))
+    monkeypatch.setattr(run, "check", lambda: None)
+    monkeypatch.setattr(session.Stack, "find", refuse)
+    monkeypatch.setenv("TICKPROOF_STATE_DIR", "/the/state")
+    with pytest.raises(RunRefusedError) as told:
+        run.ensure_up()
+    approve(name, str(told.value))
 
 
 def test_no_platform_is_told() -> None:

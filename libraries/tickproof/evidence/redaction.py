@@ -1,8 +1,8 @@
 """Secrets: known by value, taken out of every message, and looked for in every file that a run leaves behind.
 
 A value is looked for as it is, and as it looks in a URL, in JSON, in HTML and XML, and in Base64 wherever it may
-begin there (so also inside an `Authorization: Basic` header). What is compressed, such as a page of a Parquet file,
-is not looked into: ledgers hold trades only.
+begin there (so also inside an `Authorization: Basic` header). What is compressed is not looked into; the texts of a
+ledger are not compressed, so they are.
 """
 
 import base64
@@ -12,12 +12,13 @@ import json
 import mmap
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+from robot.api import logger
 from robot.api.types import Secret
 
 MASK = "<secret>"
@@ -48,6 +49,7 @@ class Registry:
     def __init__(self) -> None:
         self._forms: dict[str, str] = {}
         self._pattern: re.Pattern[str] | None = None
+        self._too_short: set[str] = set()
 
     def add(self, name: str, secret: Secret | str) -> None:
         """Remember a secret.
@@ -69,24 +71,41 @@ class Registry:
             longest_first = sorted(self._forms, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
+    def note(self, name: str, secret: Secret | str) -> None:
+        """Remember a secret; warn, once, of one that is too short to be told from innocent text."""
+        try:
+            self.add(name, secret)
+        except ValueError as error:
+            if name not in self._too_short:
+                self._too_short.add(name)
+                logger.warn(str(error))
+
     def clear(self) -> None:
         """Forget all."""
         self._forms.clear()
+        self._too_short.clear()
         self._pattern = None
 
     def redact(self, text: str) -> str:
         """Return a text without any secret."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
-    def clean(self, folder: Path) -> list[Leak]:
+    def clean(self, folder: Path, beside: Iterable[Path] = ()) -> list[Leak]:
         """Look for every secret in every file of a folder and below, and overwrite it with asterisks.
 
-        A file keeps its length, so offsets in it stay right.
+        Each file is written in place and keeps its length: whoever still writes to it goes on doing so, and offsets
+        in it stay right.
+
+        Args:
+            folder: The folder.
+            beside: Files elsewhere; those that are not there count as clean.
         """
         if not self._forms:
             return []
         looked_for = sorted((form.encode() for form in self._forms), key=len, reverse=True)
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+        inside = {path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+        elsewhere = {path.resolve() for path in beside} - {path.resolve() for path in inside}
+        files = [*sorted(inside), *sorted(path for path in elsewhere if path.is_file())]
         return [leak for path in files for leak in self._clean_file(path, looked_for)]
 
     def _clean_file(self, path: Path, looked_for: Sequence[bytes]) -> Iterator[Leak]:
@@ -94,13 +113,9 @@ class Registry:
         if not held:
             return
         found: dict[str, int] = {}
-        data = path.read_bytes()
-        for form in held:
-            if places := data.count(form):
-                name = self._forms[form.decode()]
-                found[name] = found.get(name, 0) + places
-                data = data.replace(form, b"*" * len(form))
-        _replace(path, data)
+        for form, places in _overwritten(path, held).items():
+            name = self._forms[form.decode()]
+            found[name] = found.get(name, 0) + places
         for name, places in found.items():
             yield Leak(path, name, places)
 
@@ -137,9 +152,20 @@ def _held(path: Path, looked_for: Sequence[bytes]) -> list[bytes]:
     return []
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Put a file in place of the old one at once: a reader sees either."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    Path(file.name).chmod(path.stat().st_mode)
-    Path(file.name).replace(path)
+def _overwritten(path: Path, looked_for: Sequence[bytes]) -> dict[bytes, int]:
+    """Overwrite what a file holds of these, in this order, and return how often each was there."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if not os.access(path, os.W_OK):
+        path.chmod(mode | stat.S_IWUSR)
+    found: dict[bytes, int] = {}
+    try:
+        with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
+            for form in looked_for:
+                at = view.find(form)
+                while at >= 0:
+                    view[at : at + len(form)] = b"*" * len(form)
+                    found[form] = found.get(form, 0) + 1
+                    at = view.find(form, at + len(form))
+    finally:
+        path.chmod(mode)
+    return found

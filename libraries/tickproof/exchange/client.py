@@ -72,14 +72,22 @@ class ExchangeClient:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the machine has no business on the loopback interface
 
-    def lease(self, count: int, *, only: Sequence[str] | None = None) -> Lease:
-        """Lease symbols, the least recently used first; they fall back when this process ends.
+    def lease(self, count: int, *, only: Sequence[str] | None = None, seed: int | None = None) -> Lease:
+        """Lease symbols; they fall back when this process ends.
+
+        Args:
+            count: how many.
+            only: names to choose from; None: all.
+            seed: what their order follows from: the same seed gives the same symbols, if they are free. None: the
+                least recently used first.
 
         Raises:
             ExchangeError: if fewer are free.
         """
         wish: dict[str, object] = {"count": count, "owner_pid": os.getpid()}
-        answer = self._json("POST", "/leases", json=wish | ({"only": list(only)} if only else {}))
+        wish |= {"only": list(only)} if only else {}
+        wish |= {} if seed is None else {"seed": seed}
+        answer = self._json("POST", "/leases", json=wish)
         symbols = tuple(LeasedSymbol(one["symbol"], one["next_id"]) for one in answer["symbols"])
         return Lease(str(answer["lease"]), symbols)
 

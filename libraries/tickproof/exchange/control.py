@@ -42,6 +42,10 @@ class Wish:
             raise ControlError(400, "the body is no JSON object.")
         self._values: dict[str, object] = values
 
+    def has(self, name: str) -> bool:
+        """Tell whether a value is there."""
+        return name in self._values
+
     def whole(self, name: str, least: int) -> int:
         """Return a whole number."""
         value = self._values.get(name)
@@ -154,8 +158,9 @@ class Control:
 
     def _lease(self, wish: Wish) -> Response:
         count, owner, only = wish.whole("count", 1), wish.whole("owner_pid", 1), wish.names("only")
+        seed = wish.whole("seed", 0) if wish.has("seed") else None
         try:
-            lease = self._venue.leases.take(count, Owner.of(owner), only)
+            lease = self._venue.leases.take(count, Owner.of(owner), only, seed)
         except LeaseError as refused:
             raise ControlError(409, str(refused)) from None
         counters = self._venue.leases.counters

@@ -1,5 +1,6 @@
 """Who owns which symbol, and the id of each symbol's next trade; in a file, so that a restart continues."""
 
+import hashlib
 import json
 import os
 import zlib
@@ -72,8 +73,17 @@ class Leases:
         """The leases that are held."""
         return list(self._leases.values())
 
-    def take(self, count: int, owner: Owner, only: Sequence[str] | None = None) -> Lease:
-        """Lease symbols, those not used for longest first.
+    def take(
+        self, count: int, owner: Owner, only: Sequence[str] | None = None, seed: int | None = None
+    ) -> Lease:
+        """Lease symbols.
+
+        Args:
+            count: How many.
+            owner: Whose they are.
+            only: Names to choose from; None: all.
+            seed: What their order follows from: the same seed gives the same symbols, if they are free. None: those
+                not used for longest come first.
 
         Raises:
             LeaseError: Too few are free, or one is not on the list.
@@ -84,7 +94,11 @@ class Leases:
                 raise LeaseError(f"symbol {name} is not listed on the simulated exchange.")
         held = {name for lease in self._leases.values() for name in lease.symbols}
         wanted = dict.fromkeys(only) if only is not None else self._next
-        free = sorted((name for name in wanted if name not in held), key=lambda name: self._used.get(name, 0))
+        free = [name for name in wanted if name not in held]
+        if seed is None:
+            free.sort(key=lambda name: self._used.get(name, 0))
+        else:
+            free.sort(key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
         if count < 1 or len(free) < count:
             raise LeaseError(
                 f"{count} symbols were asked for, but {len(free)} of {len(wanted)} are free "
