@@ -7,7 +7,7 @@ import pytest
 import yaml
 from messages.approved import approve
 from tickproof import target
-from tickproof.target import Capability, TargetError, find, known_targets, load
+from tickproof.target import Capability, TargetError, files, find, known_targets, load
 
 EMBEDDED = find("embedded")
 EXAMPLE = Path(__file__).parent / "example.yaml"
@@ -86,6 +86,14 @@ def test_a_target_that_is_not_there_is_told_with_those_that_are(variables: Path)
     others = [name for name in known_targets() if name not in ("embedded", "staging")]
     text = "\n".join(told).replace("".join(f", {name}" for name in others), "")
     approve("target-missing", text, hide=hidden)
+
+
+def test_the_embedded_target_away_from_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "_PROJECT", tmp_path)  # so it is where the kit was installed as a wheel
+    with pytest.raises(TargetError) as caught:
+        load("embedded")
+    approve("target-embedded-missing", str(caught.value), hide={str(tmp_path): "<folder>"})
 
 
 def test_a_file_that_is_no_yaml_is_told_by_its_line(variables: Path) -> None:

@@ -9,6 +9,7 @@ import yaml
 from tickproof.target.refusal import TargetError, did_you_mean, dotted
 
 _SUFFIXES = (".yaml", ".yml")
+_OURS = "embedded"  # what the kit looks for where nobody names a target
 _PROJECT = Path(__file__).resolve().parents[3]
 
 Lines = dict[tuple[str | int, ...], int]
@@ -43,8 +44,9 @@ def find(target: str | Path) -> Path:
     names = known_targets()
     looked = ", ".join(str(folder) for folder in _folders()) or f"{Path.cwd() / 'variables'} (does not exist)"
     listed = f"targets there: {', '.join(names)}" if names else "there are no targets there"
+    hint = " The embedded stack comes with a checkout of Tickproof only." if text == _OURS else ""
     raise TargetError(
-        f"There is no target `{text}`; looked in {looked}; {listed}.{did_you_mean(text, names)}"
+        f"There is no target `{text}`; looked in {looked}; {listed}.{did_you_mean(text, names)}{hint}"
     )
 
 
