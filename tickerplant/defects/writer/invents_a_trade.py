@@ -38,4 +38,5 @@ DEFECT = Defect(
     wrap=_Inventing,
     kills=("Pipeline.Every Trade Arrives.Twenty Thousand Trades Over Twenty Symbols Reach Every Hop",),
     says=r"lake should show each .*should not be there",
+    spoils=True,
 )
