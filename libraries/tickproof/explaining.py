@@ -139,7 +139,9 @@ def _stored(run: session.Session, rows: list[tuple[object, object]]) -> Mapping[
     assert run.target.hops.lake is not None
     rows += [("newest snapshot", str(run.lake.snapshot())), ("rows in the lake", run.lake.count())]
     grown = run.lake.grown_ns()
-    rows.append(("newest row stored", "never" if grown is None else f"{(now_ns() - grown) / 1e9:.1f} s ago"))
+    rows.append(
+        ("newest row stored", "not told" if grown is None else f"{(now_ns() - grown) / 1e9:.1f} s ago")
+    )
     key = run.target.hops.lake.offsets_property
     if key is None:
         return None

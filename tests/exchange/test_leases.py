@@ -23,6 +23,40 @@ def test_symbols_not_used_for_longest_come_first(tmp_path: Path) -> None:
     assert leases.take(3, ME).symbols == ("C", "D", "A")
 
 
+def test_symbols_follow_from_a_seed(tmp_path: Path) -> None:
+    names = [f"S{n}" for n in range(200)]
+    leases, others = (Leases(tmp_path / folder, names) for folder in ("a", "b"))
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    first = leases.take(5, ME, seed=7)
+    leases.release(first.id)
+    for _ in range(3):
+        leases.release(leases.take(20, ME).id)  # whoever came in between does not matter
+    assert leases.take(5, ME, seed=7).symbols == first.symbols
+    assert others.take(5, ME, seed=7).symbols == first.symbols
+    assert others.take(5, ME, seed=8).symbols != first.symbols
+
+
+def test_where_one_of_them_is_held_the_next_takes_its_place(tmp_path: Path) -> None:
+    leases = Leases(tmp_path, [f"S{n}" for n in range(200)])
+    all_five = leases.take(5, ME, seed=7)
+    leases.release(all_five.id)
+    leases.take(1, ME, only=[all_five.symbols[1]])
+    left = [name for name in all_five.symbols if name != all_five.symbols[1]]
+    assert list(leases.take(5, ME, seed=7).symbols[:4]) == left
+
+
+def test_seeds_spread_over_all_symbols(tmp_path: Path) -> None:
+    leases = Leases(tmp_path, [f"S{n}" for n in range(200)])
+    taken = []
+    for seed in range(300):
+        lease = leases.take(3, ME, seed=seed)
+        taken += lease.symbols
+        leases.release(lease.id)
+    assert len(set(taken)) > 190
+    assert max(taken.count(name) for name in set(taken)) < 20
+
+
 def test_no_symbol_is_leased_twice(tmp_path: Path) -> None:
     leases = Leases(tmp_path, ["A", "B", "C"])
     leases.take(2, ME, only=["C", "A"])
@@ -66,6 +100,11 @@ def test_over_the_control_port(market: Market) -> None:
     client = market.exchange.client
     with pytest.raises(ExchangeError, match="are free"):
         client.lease(1, only=market.symbols[:1])
+    with pytest.raises(ExchangeError, match="`seed` must be a whole number from 0 on, but it is -1"):
+        client.lease(1, seed=-1)
+    mine = client.lease(2, seed=7)
+    client.release(mine)
+    assert [one.symbol for one in client.lease(2, seed=7).symbols] == [one.symbol for one in mine.symbols]
     before = client.state()["counters"][market.symbols[0]]
     play = client.play(market.plan(10))
     play.wait(SOON)

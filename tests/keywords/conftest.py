@@ -25,5 +25,7 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture
-def robot(tmp_path: Path) -> Robot:
-    return Robot(tmp_path)
+def robot(tmp_path: Path) -> Iterator[Robot]:
+    robot = Robot(tmp_path)
+    yield robot
+    robot.end()

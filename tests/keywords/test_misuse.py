@@ -6,6 +6,8 @@ import pytest
 from keywords.robots import ROOT, Ended, Robot
 from messages.approved import approve
 
+pytestmark = pytest.mark.timeout(300)
+
 BEFORE_ANYTHING = """
 Lease Symbols    3
 Send Trades    100

@@ -6,7 +6,7 @@ import pytest
 from keywords.robots import Robot
 from messages.approved import approve
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 SUITE = """
 Suite Setup    The platform is up

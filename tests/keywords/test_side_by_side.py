@@ -1,17 +1,14 @@
 """Two runs at once, and a run that is killed."""
 
 import signal
-import time
-from collections.abc import Callable
-from pathlib import Path
+import subprocess
 
-import psutil
 import pytest
-from keywords.robots import ROOT, Robot
+from common.waits import until
+from keywords.robots import PATIENCE, ROOT, Robot, left_behind
 from robot.api import ExecutionResult
-from tickproof.stack import processes
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 EXAMPLES = ROOT / "suites" / "examples"
 FLOW = f"""\
@@ -28,31 +25,10 @@ A Flow
 """
 
 
-def left_behind(state: Path) -> list[str]:
-    """Names the processes that belong to stacks of this state folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(processes.MARK, "").startswith(str(state)):
-                found.append(f"{process.pid} {' '.join(process.cmdline())[:120]}")
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
-def until(true: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def test_two_runs_side_by_side_are_green_and_leave_nothing(robot: Robot) -> None:
     started = [robot.start(EXAMPLES, results) for results in ("one", "two")]
     for process in started:
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, said
     assert len(robot.runs()) == 2
     for results in ("one", "two"):
@@ -64,7 +40,8 @@ def test_two_runs_side_by_side_are_green_and_leave_nothing(robot: Robot) -> None
     assert [folder for folder in robot.runs() if (folder / "data").exists()] == []
 
 
-def test_a_run_killed_under_flow_leaves_no_process(robot: Robot) -> None:
+def flowing(robot: Robot) -> "subprocess.Popen[str]":
+    """Starts a run and waits until its trades flow."""
     suite = robot.folder / "flow.robot"
     suite.write_text(FLOW)
     process = robot.start(suite)
@@ -75,6 +52,18 @@ def test_a_run_killed_under_flow_leaves_no_process(robot: Robot) -> None:
         assert line, said
         said += line
     assert len(left_behind(robot.state)) >= 6  # a supervisor, the exchange and four services
+    return process
+
+
+def test_a_run_killed_under_flow_leaves_no_process(robot: Robot) -> None:
+    process = flowing(robot)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert until(lambda: left_behind(robot.state) == [], 8), left_behind(robot.state)
+    until(lambda: left_behind(robot.state) == [])
+
+
+def test_a_test_that_gives_up_on_a_run_leaves_none_behind(robot: Robot) -> None:
+    process = flowing(robot)
+    robot.end()
+    assert process.poll() is not None
+    assert left_behind(robot.state) == []

@@ -132,6 +132,20 @@ def test_deleted_rows_are_not_seen(table: Table, probe: LakeProbe) -> None:
     assert sorted(probe.read()["trade_id"].to_pylist()) == [0, 2]
 
 
+def test_when_rows_were_stored_last(table: Table, probe: LakeProbe) -> None:
+    assert probe.grown_ns() is None
+    table.append(trades("BTCUSDT", 0, 3))
+    stored = table.current_snapshot()
+    assert stored is not None
+    assert probe.grown_ns() == stored.timestamp_ms * 1_000_000
+    table.append(trades("BTCUSDT", 0, 0))  # a snapshot with nothing in it
+    table.delete(EqualTo("trade_id", 1))  # type: ignore[arg-type, call-arg]
+    later = table.current_snapshot()
+    assert later is not None
+    assert later.snapshot_id != stored.snapshot_id
+    assert probe.grown_ns() == stored.timestamp_ms * 1_000_000
+
+
 def test_a_file_that_is_live_twice_is_seen_twice(table: Table, probe: LakeProbe) -> None:
     table.append(trades("BTCUSDT", 0, 1))
     path = next(iter(probe.state().files))

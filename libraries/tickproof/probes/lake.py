@@ -14,7 +14,7 @@ from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, RESTErr
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In, NotIn
 from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.table import DataScan, FileScanTask, Table
-from pyiceberg.table.snapshots import Operation, Snapshot
+from pyiceberg.table.snapshots import Snapshot
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -330,11 +330,9 @@ def _rows_of(table: Table, scan: DataScan, task: FileScanTask) -> pa.Table:
 
 
 def _added(snapshot: Snapshot) -> bool:
-    """Tell whether a snapshot added rows; what only replaces files adds them again."""
-    summary = snapshot.summary
-    if summary is None or summary.operation not in {Operation.APPEND, Operation.OVERWRITE}:
-        return False
-    return int(summary.additional_properties.get("added-records", 1)) > 0
+    """Tell whether a snapshot added rows; one that writes files anew adds as many as it deletes, or fewer."""
+    told = snapshot.summary.additional_properties if snapshot.summary else {}
+    return int(told.get("added-records", 0)) > int(told.get("deleted-records", 0))
 
 
 def _shape(table: Table) -> dict[str, Any]:
