@@ -16,12 +16,25 @@ ROBOT = """<?xml version="1.0"?>
 """
 NUMBERLESS = '<robot><statistics><total><stat pass="3"/></total></statistics></robot>'
 PYTEST = '<testsuites><testsuite tests="{tests}" failures="1" errors="1" skipped="0"/></testsuites>'
+LANE = '{"total": 4, "killed": 4, "clean_alarms": [], "interrupted": false}'
+SOAK = '{"executions": 6, "passed": 6}'
 GREEN = '<testsuites><testsuite tests="5" failures="0" errors="0" skipped="0"/></testsuites>'
 
 
-def counted(folder: Path, robot: str | None, pytest_: str | None, before: str = "0") -> tuple[int, list[str]]:
-    files = [folder / "output.xml", folder / "pytest.xml"]
-    for file, text in zip(files, (robot, pytest_), strict=True):
+def counted(
+    folder: Path,
+    robot: str | None,
+    pytest_: str | None,
+    before: str = "0",
+    *,
+    lane: str | None = "",
+    soak: str | None = "",
+) -> tuple[int, list[str]]:
+    """Counts these files; without lane and soak, only the first two."""
+    texts = {"output.xml": robot, "pytest.xml": pytest_, "matrix.json": lane, "soak.json": soak}
+    files = [folder / name for name, text in texts.items() if text != "" or name.endswith("xml")]
+    for file in files:
+        text = texts[file.name]
         if text is not None:
             file.write_text(text)
     count = [sys.executable, "-W", "error", str(ROOT / ".ci" / "count.py"), before, *map(str, files)]
@@ -80,19 +93,49 @@ def ci(folder: Path, make: str, **environment: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.parametrize(
+    ("lane", "soak", "code", "last"),
+    [
+        (LANE, SOAK, 0, "18 passed, 0 failed, 0 skipped"),
+        (LANE.replace('"killed": 4', '"killed": 3'), SOAK, 1, "17 passed, 1 failed, 0 skipped"),
+        (LANE.replace("[]", '["A.B"]'), SOAK, 1, "18 passed, 1 failed, 0 skipped"),
+        (LANE.replace("false", "true"), SOAK, 1, "18 passed, 1 failed, 0 skipped"),
+        (LANE[:30], SOAK, 1, "14 passed, 1 failed, 0 skipped"),
+        (LANE, SOAK.replace('"passed": 6', '"passed": 5'), 1, "17 passed, 1 failed, 0 skipped"),
+        (LANE, None, 1, "12 passed, 1 failed, 0 skipped"),
+        (
+            '{"total": 0, "killed": 0, "clean_alarms": [], "interrupted": false}',
+            SOAK,
+            1,
+            "14 passed, 0 failed, 0 skipped",
+        ),
+    ],
+    ids=["green", "survivor", "alarm", "interrupted", "cut-off", "soak-red", "no-soak", "nothing-planted"],
+)
+def test_defects_and_soak_are_counted(
+    tmp_path: Path, lane: str | None, soak: str | None, code: int, last: str
+) -> None:
+    returned, said = counted(tmp_path, ROBOT.format(fail=0, skip=0), GREEN, lane=lane, soak=soak)
+    assert (said[-1], returned) == (last, code)
+
+
 def test_a_set_up_that_fails_is_counted_without_a_venv(tmp_path: Path) -> None:
     done = ci(tmp_path, "exit 2")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "0 passed, 2 failed, 0 skipped"
+    assert done.stdout.splitlines()[-1] == "0 passed, 4 failed, 0 skipped"
 
 
 def test_what_ran_is_counted(tmp_path: Path) -> None:
     (tmp_path / "output").write_text(ROBOT.format(fail=0, skip=0))
     (tmp_path / "pytest").write_text(GREEN)
+    (tmp_path / "lane").write_text(LANE)
+    (tmp_path / "soak").write_text(SOAK)
     done = ci(
-        tmp_path, "[ $1 != e2e ] || mkdir results; cp output results/output.xml; cp pytest results/pytest.xml"
+        tmp_path,
+        "[ $1 != e2e ] || mkdir -p results/defects; cp output results/output.xml; cp pytest results/pytest.xml;"
+        "cp lane results/defects/matrix.json; cp soak results/soak.json",
     )
-    assert done.stdout.splitlines()[-1] == "8 passed, 0 failed, 0 skipped"
+    assert done.stdout.splitlines()[-1] == "18 passed, 0 failed, 0 skipped"
     assert done.returncode == 0
 
 
