@@ -44,7 +44,9 @@ class Stack(FakeStack):
 class Lake:
     """Holds rows up to offsets."""
 
-    def __init__(self, summary: dict[str, str] | None = None, grown_ns: int | None = NOW_NS - 7_200_000_000):
+    def __init__(
+        self, summary: dict[str, str] | None = None, grown_ns: int | None = NOW_NS - 7_200_000_000
+    ) -> None:
         self._summary = summary if summary is not None else {"toy.offsets": '{"0": 990, "1": 200}'}
         self._grown_ns = grown_ns
 

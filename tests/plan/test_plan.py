@@ -47,6 +47,21 @@ def test_same_seed_same_bytes(twenty: list[LeasedSymbol], values: str) -> None:
     assert packed(drawn[0].table) != packed(drawn[2].table)
 
 
+def test_whenever_it_begins_the_same_steps(twenty: list[LeasedSymbol]) -> None:
+    begins = plan.LONG_AGO_NS + np.array([0, 123, 987_654_321])
+    told = [
+        columns(
+            draw(Domain(), twenty, trades=2000, per_second=777, seed=5, late_share=0.1, begins_ns=int(begun))
+        )
+        for begun in begins
+    ]
+    steps = [rows["event_time_ns"][:2000] - rows["event_time_ns"][0] for rows in told]
+    published = [(rows["venue_time_ns"] - rows["event_time_ns"])[:2000] for rows in told]
+    assert (steps[0] == steps[1]).all()
+    assert (steps[0] == steps[2]).all()
+    assert (published[0] == published[2]).all()
+
+
 def test_ids_go_on_from_the_lease_without_a_hole(twenty: list[LeasedSymbol]) -> None:
     drawn = draw(Domain(), twenty, trades=1000, per_second=None, seed=1)
     drawn.table.validate(full=True)

@@ -289,7 +289,7 @@ def _pace(
 ) -> _Pace:
     grain = unit.nanoseconds
     offset = np.floor(np.arange(rows) * (1e9 / (per_second or VENUE_PER_SECOND))).astype(np.int64)
-    event = (begins_ns + offset) // grain * grain
+    event = begins_ns // grain * grain + offset // grain * grain  # whenever it begins, the same steps
     # The venue publishes up to 3 ms after it matched, never at once: one time taken for the other shows.
     venue = event + random.integers(1, 3_000_000 // grain, rows, endpoint=True) * grain
     late = random.permutation(trades)[: max(round(trades * late_share), int(late_share > 0))]
