@@ -20,7 +20,11 @@ _ABOUT = """Stored trades of a market-data platform, and what follows from them.
 Decimals and snapshot ids are text, times are RFC 3339. Every error is `application/problem+json`.
 A key in the header `X-API-Key` has a bucket of a minute's requests that refills evenly: `RateLimit-Remaining`
 is what is in it, `RateLimit-Reset` says in how many seconds it is full again, and a 429 says in `Retry-After`
-when the next request will be granted. HEAD works wherever GET does.
+when the next request will be granted. These fields are named and meant as in the IETF's
+draft-ietf-httpapi-ratelimit-headers-06; later drafts put them into one field. HEAD works wherever GET does.
+
+A URL may have 8,192 bytes, headers 16,384 in all; the head of a request has 10 s to arrive. Whatever exceeds
+that is refused before it is read to its end, and the connection is closed.
 """
 
 

@@ -8,12 +8,20 @@ import traceback
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from tickerplant.api.authenticator import Authenticator, Client
 from tickerplant.api.limiter import Allowance, Limiter
 from tickerplant.api.metrics import Metrics
-from tickerplant.api.problems import Problem, internal
+from tickerplant.api.problems import (
+    Problem,
+    body_too_large,
+    headers_too_large,
+    internal,
+    malformed,
+    url_too_long,
+)
 from tickerplant.service import Log
 
 Scope = MutableMapping[str, Any]
@@ -93,6 +101,18 @@ class Gate:
                 await internal().response(answer.request_id)(inner, receive, outgoing)
         self._note(inner, scope["method"], answer)
 
+    def turn_away(self, problem: Problem) -> bytes:
+        """Note a refusal of what never became a request, and return it as bytes of HTTP."""
+        answer = _Answer(str(uuid.uuid4()), self._clock(), problem.status)
+        self._note({}, "other", answer)
+        response = problem.response(answer.request_id)
+        headers = {**dict(response.raw_headers), b"connection": b"close", **dict(_extra_headers(answer))}
+        lines = [
+            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode(),
+            *(name + b": " + value for name, value in headers.items()),
+        ]
+        return b"\r\n".join([*lines, b"", bytes(response.body)])
+
     async def _admit(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         _check_head(scope)
         await _check_body(scope, receive)
@@ -149,9 +169,9 @@ class Gate:
 
 def _check_head(scope: Scope) -> None:
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_BYTES:
-        raise Problem(414, "url-too-long", f"The URL may have at most {URL_BYTES} bytes.")
+        raise url_too_long(URL_BYTES)
     if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
-        raise Problem(431, "headers-too-large", f"Headers may have at most {HEADER_BYTES} bytes in all.")
+        raise headers_too_large(HEADER_BYTES)
 
 
 async def _check_body(scope: Scope, receive: Receive) -> None:
@@ -166,14 +186,14 @@ async def _check_body(scope: Scope, receive: Receive) -> None:
     more = True
     while more and size <= BODY_BYTES:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise malformed()  # nobody hears it: whoever asked is gone, or was answered before the gate
         more = message.get("more_body", False)
         size = max(size, 0)
         if b"transfer-encoding" in headers:
             size += len(message.get("body", b""))
     if size > BODY_BYTES:
-        raise Problem(
-            413, "body-too-large", f"A request may carry at most {BODY_BYTES} bytes.", {"Connection": "close"}
-        )
+        raise body_too_large(BODY_BYTES)
 
 
 def _extra_headers(answer: _Answer) -> list[tuple[bytes, bytes]]:

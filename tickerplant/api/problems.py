@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 
+_CLOSE = {"Connection": "close"}
+
 
 class Problem(Exception):  # noqa: N818 - it is what RFC 9457 calls it, and no defect of ours
     """An answer other than success.
@@ -51,6 +53,32 @@ def not_found(detail: str = "There is nothing here; /openapi.json lists what the
 def table_unreachable() -> Problem:
     """Return the 503 for a lake that cannot be read now."""
     return Problem(503, "table-unreachable", "The table of trades cannot be read now.", {"Retry-After": "1"})
+
+
+def malformed() -> Problem:
+    """Return the 400 for bytes that are no HTTP request."""
+    return Problem(400, "malformed-request", "This is no HTTP request that can be read.", _CLOSE)
+
+
+def too_slow(seconds: float) -> Problem:
+    """Return the 408 for a request that does not come to its end."""
+    detail = f"The head of a request may take {seconds:g} s, and as long its body."
+    return Problem(408, "request-too-slow", detail, _CLOSE)
+
+
+def body_too_large(most: int) -> Problem:
+    """Return the 413 for what is sent along with a request."""
+    return Problem(413, "body-too-large", f"A request may carry at most {most} bytes.", _CLOSE)
+
+
+def url_too_long(most: int) -> Problem:
+    """Return the 414."""
+    return Problem(414, "url-too-long", f"The URL may have at most {most} bytes.")
+
+
+def headers_too_large(most: int) -> Problem:
+    """Return the 431."""
+    return Problem(431, "headers-too-large", f"Headers may have at most {most} bytes in all.")
 
 
 def internal() -> Problem:

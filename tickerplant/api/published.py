@@ -33,7 +33,7 @@ _PAGE_HEADERS = {
     },
     "Snapshot": {"description": "What this is an answer of; absent for an empty table.", **_WHOLE},
 }
-_EVERYWHERE = (400, 413, 414, 431, 500)
+_EVERYWHERE = (400, 408, 413, 414, 431, 500)
 _GUARDED = (401, 403, 429, 503)
 
 TRADES_FORMS: Responses = {

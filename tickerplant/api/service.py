@@ -12,6 +12,7 @@ import uvicorn
 from tickerplant.api.app import make_app
 from tickerplant.api.gate import Gate
 from tickerplant.api.parts import Parts, make_parts
+from tickerplant.api.protocol import BoundedProtocol
 from tickerplant.api.settings import Settings, read_settings
 from tickerplant.service import Environment, Log, SettingsError, Stop
 
@@ -27,11 +28,13 @@ class Service:
         settings: Where it listens.
         gate: The ASGI app.
         log: Where it tells what it does.
+        request_seconds: Seconds that the head of a request may take, and as many for its body.
     """
 
     settings: Settings
     gate: Gate
     log: Log
+    request_seconds: float = 10.0
 
 
 class _Server(uvicorn.Server):
@@ -66,9 +69,10 @@ def run(service: Service, stop: Stop) -> None:
         uvicorn.Config(
             service.gate,
             loop="uvloop",
-            http="httptools",
+            http=_protocol(service),
             ws="none",
             lifespan="off",
+            proxy_headers=False,  # nobody here asks who stands before us
             log_config=None,
             access_log=False,
             server_header=False,
@@ -96,6 +100,14 @@ def run(service: Service, stop: Stop) -> None:
 def body(environment: Environment, log: Log, stop: Stop) -> None:
     """Run the API as its environment says."""
     run(assemble(read_settings(environment), log), stop)
+
+
+def _protocol(service: Service) -> type[BoundedProtocol]:
+    class Protocol(BoundedProtocol):
+        turn_away = staticmethod(service.gate.turn_away)
+        request_seconds = service.request_seconds
+
+    return Protocol
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,3 +1,6 @@
+import hashlib
+import hmac
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +18,25 @@ def test_each_key_belongs_to_its_client() -> None:
     assert known.identify(b"two") == Client("b", 5)
     assert known.identify(b"three") is None
     assert known.identify(b"") is None
+
+
+@pytest.mark.parametrize("presented", [b"one", b"two", b"three", b""])
+def test_every_key_is_compared_in_constant_time_whichever_is_presented(
+    presented: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    plain = hmac.compare_digest
+
+    def compare(stored: bytes, given: bytes) -> bool:
+        compared.append((stored, given))
+        return plain(stored, given)
+
+    known = Authenticator(read_keys("a:one:60,b:two:5,c:last:7"))
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    client = known.identify(presented)
+    digests = [hashlib.sha256(key).digest() for key in (b"one", b"two", b"last")]
+    assert compared == [(stored, hashlib.sha256(presented).digest()) for stored in digests]
+    assert client == {b"one": Client("a", 60), b"two": Client("b", 5)}.get(presented)
 
 
 def test_with_no_keys_nobody_gets_in() -> None:
