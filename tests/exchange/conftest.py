@@ -18,7 +18,7 @@ from tickproof.exchange.actions import Action
 from tickproof.exchange.client import ExchangeClient, LeasedSymbol, Play
 from tickproof.exchange.plan import Plan, draw
 
-SOON = timedelta(seconds=10)
+SOON = timedelta(seconds=PATIENCE)
 
 
 @dataclass(frozen=True)

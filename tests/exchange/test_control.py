@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 import requests
+from common.waits import PATIENCE
 from conftest import Exchange, Market
 from tickproof.exchange.control import DEEDS
 from tickproof.exchange.plan import SCHEMA
@@ -14,7 +15,7 @@ def post(exchange: Exchange, path: str, body: bytes | dict) -> tuple[int, str]:
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.post(exchange.addresses["control_url"] + path, data=data, timeout=5)
+        answer = session.post(exchange.addresses["control_url"] + path, data=data, timeout=PATIENCE)
     return answer.status_code, answer.json()["error"]
 
 
@@ -104,9 +105,9 @@ def test_paths_and_plays_that_do_not_exist(exchange: Exchange) -> None:
     assert post(exchange, "/nosuch", {}) == (404, "the control port has no POST /nosuch.")
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(exchange.addresses["control_url"] + "/plays/nosuch", timeout=5)
+        answer = session.get(exchange.addresses["control_url"] + "/plays/nosuch", timeout=PATIENCE)
         assert (answer.status_code, answer.json()) == (404, {"error": "play nosuch is unknown."})
-        assert session.get(exchange.addresses["control_url"] + "/health", timeout=5).json() == {
+        assert session.get(exchange.addresses["control_url"] + "/health", timeout=PATIENCE).json() == {
             "status": "ok"
         }
 

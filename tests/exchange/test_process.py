@@ -33,7 +33,7 @@ def test_sigterm_ends_it_and_says_goodbye(own_exchange: Callable[..., Exchange])
     with connect(f"{exchange.ws}/ws") as ws:
         exchange.process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosedOK):
-            ws.recv(timeout=5)
+            ws.recv(timeout=PATIENCE)
     assert exchange.process.wait(PATIENCE) == 0
 
 
@@ -43,7 +43,7 @@ def test_sigterm_in_the_middle_of_a_play(own_exchange: Callable[..., Exchange]) 
     with connect(market.combined_url) as ws:
         exchange.client.wait_subscribed(market.symbols, SOON)
         market.play(5000, per_second=500)
-        ws.recv(timeout=5)
+        ws.recv(timeout=PATIENCE)
         assert exchange.stop() == 0
 
 
@@ -63,7 +63,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=PATIENCE,
         )
     assert ran.returncode == 2
     assert ran.stderr == f"the simulated exchange cannot start: port {port} of 127.0.0.1 is in use.\n"
@@ -76,7 +76,7 @@ def test_a_state_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> N
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 2
     assert len(ran.stderr.splitlines()) == 1
@@ -89,7 +89,7 @@ def test_two_exchanges_do_not_share_a_folder(own_exchange: Callable[..., Exchang
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 2
     assert ran.stderr == f"the simulated exchange cannot start: another exchange runs in {first.folder}.\n"

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 import requests
+from common.waits import PATIENCE
 from conftest import SOON, Exchange, Market
 from tickproof.exchange import actions
 
@@ -18,7 +19,7 @@ def http() -> requests.Session:
 
 
 def get(http: requests.Session, exchange: Exchange, path: str, **more: object) -> requests.Response:
-    return http.get(f"{exchange.rest}/api/v3/{path}", timeout=5, **more)
+    return http.get(f"{exchange.rest}/api/v3/{path}", timeout=PATIENCE, **more)
 
 
 def test_ping_and_time(http: requests.Session, exchange: Exchange) -> None:
@@ -166,8 +167,8 @@ def test_used_weight_is_told_and_too_much_is_refused(http: requests.Session, own
 
 def test_rest_over_tls(http: requests.Session, exchange: Exchange) -> None:
     url = exchange.addresses["rest_tls_url"]
-    assert http.get(f"{url}/api/v3/ping", verify=exchange.ca, timeout=5).text == "{}"
+    assert http.get(f"{url}/api/v3/ping", verify=exchange.ca, timeout=PATIENCE).text == "{}"
 
 
 def test_other_methods_are_not_supported(http: requests.Session, exchange: Exchange) -> None:
-    assert http.post(f"{exchange.rest}/api/v3/ping", timeout=5).status_code == 405
+    assert http.post(f"{exchange.rest}/api/v3/ping", timeout=PATIENCE).status_code == 405

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 from api_support import KEY, NOON, Lake, trade
+from common.waits import PATIENCE
 
 from tickerplant.api.settings import read_settings
 from tickerplant.service import Environment, SettingsError
@@ -54,14 +55,14 @@ def test_it_serves_until_it_is_told_to_end(lake: Lake) -> None:
         assert (said["event"], said["service"], said["level"]) == ("listening", "api", "info")
         address = f"http://127.0.0.1:{said['port']}"
         with requests.Session() as client:
-            assert client.get(f"{address}/health/ready", timeout=10).status_code == 200
-            answer = client.get(f"{address}/v1/trades", headers=KEY, timeout=10)
+            assert client.get(f"{address}/health/ready", timeout=PATIENCE).status_code == 200
+            answer = client.get(f"{address}/v1/trades", headers=KEY, timeout=PATIENCE)
             assert len(answer.json()["data"]) == 1
-            assert client.head(f"{address}/v1/trades", headers=KEY, timeout=10).status_code == 200
-            large = client.post(f"{address}/v1/trades", headers=KEY, data=b"x" * 100_000, timeout=10)
+            assert client.head(f"{address}/v1/trades", headers=KEY, timeout=PATIENCE).status_code == 200
+            large = client.post(f"{address}/v1/trades", headers=KEY, data=b"x" * 100_000, timeout=PATIENCE)
             assert large.status_code == 413
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
         assert process.stdout is not None
         lines = [json.loads(text) for text in process.stdout]
         assert lines[-1]["event"] == "stopped"
@@ -98,4 +99,4 @@ def test_a_port_in_use_is_named(lake: Lake) -> None:
                 said["reason"]
                 == f"HTTP_PORT {port} on 127.0.0.1 cannot be listened on: Address already in use."
             )
-            assert process.wait(10) == 2
+            assert process.wait(PATIENCE) == 2

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from common.waits import PATIENCE
 from messages.approved import approve
 
 from tickerplant.broker import maven, prepare, training
@@ -163,7 +164,7 @@ class TestTheFirstSetUp:
         waiting = threading.Thread(target=second)
         with only_one(cache.folder, lambda: None):
             waiting.start()
-            assert told.wait(5)
+            assert told.wait(PATIENCE)
         waiting.join()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from common.ports import new_port
+from common.waits import PATIENCE
 from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from messages.approved import approve
@@ -37,11 +38,11 @@ class Broker:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([*COMMAND, "run"], env=self.environment, stdout=log, stderr=log)
-        AdminClient({"bootstrap.servers": self.address, **QUIET}).list_topics(timeout=30)
+        AdminClient({"bootstrap.servers": self.address, **QUIET}).list_topics(timeout=2 * PATIENCE)
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,20 +66,20 @@ def broker(tmp_path: Path) -> Iterator[Callable[[str], Broker]]:
 def write(address: str, topic: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": address, "acks": "all", **QUIET})
     producer.produce(topic, value)
-    assert producer.flush(20) == 0
+    assert producer.flush(PATIENCE) == 0
 
 
 def read(address: str, topic: str, count: int) -> list[bytes | None]:
     consumer = Consumer({"bootstrap.servers": address, "group.id": "none", **QUIET})
     consumer.assign([TopicPartition(topic, 0, 0)])
-    values = [message.value() for message in consumer.consume(count, timeout=20)]
+    values = [message.value() for message in consumer.consume(count, timeout=PATIENCE)]
     consumer.close()
     return values
 
 
 def make(address: str, topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": address, **QUIET})
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(PATIENCE)
 
 
 def test_a_second_set_up_is_silent_and_needs_no_network() -> None:
@@ -105,11 +106,11 @@ def test_it_keeps_what_it_acknowledged_however_it_ends(
 def test_a_look_at_a_topic_does_not_make_it(broker: Callable[[], Broker]) -> None:
     kafka = broker()
     admin = AdminClient({"bootstrap.servers": kafka.address, **QUIET})
-    admin.list_topics("nothing-here", timeout=20)
+    admin.list_topics("nothing-here", timeout=PATIENCE)
     with pytest.raises(KafkaException):
         AdminClient({"bootstrap.servers": kafka.address, **QUIET}).describe_topics(
             TopicCollection(["nothing-here"])
-        )["nothing-here"].result(20)
+        )["nothing-here"].result(PATIENCE)
 
 
 def test_its_log_is_json_lines(broker: Callable[[], Broker]) -> None:
@@ -124,7 +125,8 @@ def test_two_live_side_by_side(broker: Callable[[str], Broker]) -> None:
     one, two = broker("one"), broker("two")
     make(one.address, "topic")
     assert (
-        "topic" not in AdminClient({"bootstrap.servers": two.address, **QUIET}).list_topics(timeout=20).topics
+        "topic"
+        not in AdminClient({"bootstrap.servers": two.address, **QUIET}).list_topics(timeout=PATIENCE).topics
     )
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from common.waits import PATIENCE
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 from tickproof.exchange.frames import shutdown_frame
 
@@ -155,7 +156,7 @@ def play(story: Story, **changes: Any) -> Scene:
         scene = Scene(venue, server.sockets[0].getsockname()[1], **changes)
         running = asyncio.create_task(scene.line.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await story(scene)
         finally:
             running.cancel()
@@ -337,7 +338,7 @@ def test_nobody_there_is_told_as_trouble() -> None:
             free.bind(("127.0.0.1", 0))
             scene = Scene(Venue(), free.getsockname()[1])
             running = asyncio.create_task(scene.line.run())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while scene.waits.failures < 2:  # noqa: ASYNC110 - nothing else tells of it
                     await asyncio.sleep(0.001)
             running.cancel()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
+from common.waits import PATIENCE
 
 from tickerplant.feed.counts import Counts
 from tickerplant.feed.coverage import Coverage
@@ -86,7 +87,7 @@ class Scene:
                 self.repairer.wake(symbol)
 
     async def settled(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while self.repairer._tasks:
                 await asyncio.gather(*self.repairer._tasks.values())
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from common.waits import PATIENCE
 
 from tickerplant.service import Environment, HealthServer, Log, SettingsError, Stop, main
 from tickerplant.service.logs import capture_library_logs
@@ -111,7 +112,7 @@ class TestHealthServer:
     @staticmethod
     def get(server: HealthServer, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -147,7 +148,7 @@ class TestMain:
     def test_a_signal_ends_the_body_and_the_exit_is_clean(self, capsys: pytest.CaptureFixture[str]) -> None:
         def body(_environment: Environment, _log: Log, stop: Stop) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
-            assert stop.wait(5)
+            assert stop.wait(PATIENCE)
 
         assert main("probe", body, Environment({})) == 0
         assert json.loads(capsys.readouterr().out)["event"] == "stopped"

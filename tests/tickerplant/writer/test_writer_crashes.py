@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from common.waits import PATIENCE
 from writer_support import MemoryTopic, bench, repeated, stored, table_at, trade
 
 from tickerplant.writer import state as keys
@@ -41,7 +42,7 @@ def test_killed_at_a_point_and_restarted_it_stores_everything_once(tmp_path: Pat
         [sys.executable, "-c", SCRIPT.format(here=str(HERE)), str(tmp_path), point],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
         check=False,
     )
     assert victim.returncode == -signal.SIGKILL, victim.stderr

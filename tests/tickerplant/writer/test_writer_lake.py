@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from common.waits import PATIENCE
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from writer_support import table_at
 
@@ -22,7 +23,7 @@ def test_processes_that_create_the_table_at_once_find_the_same_one(tmp_path: Pat
         subprocess.Popen([sys.executable, "-c", CREATE, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    answers = [process.communicate(timeout=60)[0] for process in started]
+    answers = [process.communicate(timeout=2 * PATIENCE)[0] for process in started]
     assert [process.returncode for process in started] == [0] * 4
     assert len(set(answers)) == 1
 
