@@ -1,7 +1,8 @@
 """Few large files instead of many small ones: size-tiered, so that a row is rewritten a few times at most."""
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -24,6 +25,10 @@ _OVERDUE_FAN_INS = 8
 # Bounds the memory of one merge; a file with more than half of it is left as it is.
 LARGEST_ROWS = 320_000
 
+# Files whose merge failed are left out of plans for so many seconds, and for twice as many each time again.
+_ASIDE_SECONDS = 60.0
+_LONGEST_ASIDE_SECONDS = 3_600.0
+
 
 @dataclass(frozen=True)
 class Merge:
@@ -44,20 +49,27 @@ class SmallFiles:
     Args:
         fan_in: how many files of a tier are merged at once.
         largest: rows of the largest file that a merge makes.
+        clock: seconds that only grow.
     """
 
     fan_in: int = FAN_IN
     largest: int = LARGEST_ROWS
+    clock: Callable[[], float] = time.monotonic
     _days: dict[int, dict[str, DataFile]] = field(default_factory=lambda: defaultdict(dict))
+    _aside: dict[str, tuple[float, float]] = field(default_factory=dict)  # path: until when, for how long
 
     def reload(self, table: Table) -> None:
-        """Read the live files from the current snapshot."""
-        self._days.clear()
+        """Read the live files from the current snapshot; what is set aside stays so."""
         snapshot = table.current_snapshot()
-        for manifest in snapshot.manifests(table.io) if snapshot else ():
-            self.add(
-                entry.data_file for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-            )
+        live = [
+            entry.data_file
+            for manifest in (snapshot.manifests(table.io) if snapshot else ())
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        ]
+        paths = {file.file_path for file in live}
+        self._aside = {path: since for path, since in self._aside.items() if path in paths}
+        self._days.clear()
+        self.add(live)
 
     def add(self, files: Iterable[DataFile]) -> None:
         """Learn of files that joined the table."""
@@ -69,23 +81,39 @@ class SmallFiles:
         """Learn of files that left the table."""
         for file in files:
             self._days[file.partition[0]].pop(file.file_path, None)
+            self._aside.pop(file.file_path, None)
+
+    def set_aside(self, files: Iterable[DataFile]) -> None:
+        """Leave files out of plans for a while, as they could not be merged; longer each time."""
+        now = self.clock()
+        for file in files:
+            _, pause = self._aside.get(file.file_path, (now, _ASIDE_SECONDS / 2))
+            pause = min(2 * pause, _LONGEST_ASIDE_SECONDS)
+            self._aside[file.file_path] = (now + pause, pause)
 
     @property
     def overdue(self) -> bool:
         """Tell whether files come faster than they are merged."""
-        return any(len(files) > _OVERDUE_FAN_INS * self.fan_in for files in self._days.values())
+        most = _OVERDUE_FAN_INS * self.fan_in
+        return any(len(files) > most and len(self._mergeable(files)) > most for files in self._days.values())
 
     def plan(self) -> Merge | None:
         """Return the merge that is due first, if any."""
         for files in self._days.values():
             tiers: dict[int, list[DataFile]] = defaultdict(list)
-            for file in files.values():
+            for file in self._mergeable(files):
                 tiers[self._tier(file)].append(file)
             for tier in sorted(tiers):
                 chosen = self._fitting(tiers[tier])
                 if chosen is not None:
                     return Merge(chosen)
         return None
+
+    def _mergeable(self, files: Mapping[str, DataFile]) -> list[DataFile]:
+        if not self._aside:
+            return list(files.values())
+        now = self.clock()
+        return [file for path, file in files.items() if self._aside.get(path, (now, 0.0))[0] <= now]
 
     def _tier(self, file: DataFile) -> int:
         tier, rows = 0, file.record_count

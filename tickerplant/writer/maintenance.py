@@ -5,12 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from sqlalchemy.exc import DBAPIError
 
 from tickerplant.service import Log
-from tickerplant.writer.commit import Committer
+from tickerplant.writer.commit import CommitError, Committer, FencedError
 from tickerplant.writer.compaction import Merge, SmallFiles, merge_files
 from tickerplant.writer.files import DataFiles
 from tickerplant.writer.garbage import Garbage
@@ -22,6 +23,13 @@ MOST_MANIFESTS = 48
 
 # A sweep reads all manifests, and there is rarely anything to find.
 SWEEP_SECONDS = 900.0
+
+# After a failure the next merge waits for so long, and for twice as long after each further one.
+_REST_SECONDS = 1.0
+_LONGEST_REST_SECONDS = 60.0
+
+# What reading, writing or moving files can end with: the writing goes on, and it is tried again later.
+_FAILURES = (OSError, ValueError, RuntimeError, DBAPIError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Maintenance:
         self._sweep: Future[int] | None = None
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="maintenance")
         self._swept = 0
+        self._rest = 0.0
+        self._next_merge = clock()
         self.tally = Tally()
 
     def start(self) -> None:
@@ -94,7 +104,7 @@ class Maintenance:
             wait([self._merge[1]])
         if self._merge is not None and self._merge[1].done():
             self._finish_merge()
-        if self._merge is None and (plan := self._small.plan()) is not None:
+        if self._merge is None and self._clock() >= self._next_merge and (plan := self._small.plan()):
             self._merge = plan, self._lane.submit(merge_files, self._table, self._files, plan)
         if self._merge is None and self._committer.manifests > self._most_manifests:
             self._committer.rearrange({}, [], merge=True)
@@ -120,16 +130,28 @@ class Maintenance:
         try:
             added = future.result()
             self._committer.rearrange(merge.removed, added)
-        except (OSError, ValueError, DBAPIError) as error:
-            # Somebody else rearranged the table: look at it anew.
+        except (FencedError, CommitError):
+            raise
+        except _FAILURES as error:
             self._failed("merge", error)
-            self._small.reload(self._table)
+            self._back_off(merge)
             return
+        self._rest = 0.0
         self._small.remove(merge.files)
         self._small.add(added)
         merges, merged = self.tally.merges + 1, self.tally.merged_files + len(merge.files)
         self.tally = replace(self.tally, merges=merges, merged_files=merged)
         self._log.debug("merged", files=len(merge.files), rows=sum(file.record_count for file in added))
+
+    def _back_off(self, merge: Merge) -> None:
+        """Leave the files alone for a while: one of them may be torn, or somebody else rearranged the table."""
+        self._rest = min(max(2 * self._rest, _REST_SECONDS), _LONGEST_REST_SECONDS)
+        self._next_merge = self._clock() + self._rest
+        self._small.set_aside(merge.files)
+        try:
+            self._small.reload(self._table)
+        except _FAILURES as error:
+            self._failed("look at the files", error)
 
     def _finish_sweep(self) -> None:
         assert self._sweep is not None
@@ -137,7 +159,7 @@ class Maintenance:
         self._next_sweep = self._clock() + self._sweep_every
         try:
             count = future.result()
-        except (OSError, ValueError, DBAPIError) as error:
+        except _FAILURES as error:
             self._failed("sweep", error)
             return
         self._swept += count

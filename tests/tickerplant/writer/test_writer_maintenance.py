@@ -2,12 +2,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyiceberg.manifest import DataFile
 from pyiceberg.table.snapshots import Operation
 from writer_support import Bench, MemoryTopic, bench, keys_in_file, repeated, stored, table_at, trade
 
 from tickerplant.lake import IDENTIFIER
+from tickerplant.writer.commit import CommitError, FencedError
 from tickerplant.writer.compaction import SmallFiles
+from tickerplant.writer.files import DataFiles
 from tickerplant.writer.sweeping import Sweeper
 
 
@@ -151,6 +155,85 @@ def test_a_merge_that_somebody_else_made_pointless_is_dropped(tmp_path: Path) ->
     it.drain()
     assert maintenance.tally.failures == 1
     assert stored(it.table) == [("B", 1)]
+
+
+def paced(it: Bench, now: list[float]) -> None:
+    """Put maintenance on a clock of the test's own."""
+    maintenance = it.parts.maintenance
+    maintenance._clock = maintenance._small.clock = lambda: now[0]
+    maintenance._next_merge, maintenance._next_sweep = now[0], float("inf")
+
+
+def test_a_merge_that_cannot_succeed_waits_longer_each_time_and_holds_up_no_other(tmp_path: Path) -> None:
+    topic, now = MemoryTopic(), [0.0]
+    it = bench(tmp_path, topic, fan_in=4)
+    paced(it, now)
+    maintenance = it.parts.maintenance
+    feed(it, topic, 3)
+    torn = Path(it.table.inspect.files()["file_path"].to_pylist()[0].removeprefix("file://"))
+    whole = torn.read_bytes()
+    torn.write_bytes(b"torn")
+    feed(it, topic, 1)
+    assert maintenance.tally.failures == 1
+    for _ in range(50):
+        it.writer.turn()
+        settle(it)
+    assert (maintenance.tally.failures, maintenance.tally.merges) == (1, 0)
+    now[0] += 2
+    feed(it, topic, 4)
+    assert (maintenance.tally.failures, maintenance.tally.merges) == (1, 1)
+    failed_at = []
+    while now[0] < 1_000:
+        now[0] += 10
+        before = maintenance.tally.failures
+        it.writer.turn()
+        settle(it)
+        failed_at += [now[0]] if maintenance.tally.failures > before else []
+    assert len(failed_at) == 4  # after 60 s, then 120, 240 and 480 more
+    assert 'what":"merge"' in it.log.getvalue()
+    torn.write_bytes(whole)
+    now[0] += 10_000
+    it.writer.turn()
+    settle(it)
+    assert (maintenance.tally.failures, maintenance.tally.merges) == (5, 2)
+    assert len(stored(it.table)) == 32
+    assert repeated(it.table) == {}
+
+
+class LosesARow:
+    """Files that hold one row less than they were given."""
+
+    def __init__(self, files: DataFiles) -> None:
+        self._files = files
+
+    def write(self, rows: pa.Table) -> list[DataFile]:
+        return self._files.write(rows.slice(1))
+
+
+def test_rows_that_go_missing_in_a_merge_stay_in_the_table_and_the_writer_goes_on(tmp_path: Path) -> None:
+    topic = MemoryTopic()
+    it = bench(tmp_path, topic, fan_in=4)
+    it.parts.maintenance._files = LosesARow(it.parts.maintenance._files)
+    feed(it, topic, 6)
+    assert (it.parts.maintenance.tally.failures, it.parts.maintenance.tally.merges) == (1, 0)
+    assert "would not keep their 16 rows" in it.log.getvalue()
+    assert len(stored(it.table)) == 24
+    assert repeated(it.table) == {}
+
+
+@pytest.mark.parametrize("error", [FencedError("another writer has it"), CommitError("for good")])
+def test_a_writer_that_lost_the_table_ends_in_a_merge_too(
+    tmp_path: Path, error: RuntimeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = MemoryTopic()
+    it = bench(tmp_path, topic, fan_in=4)
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr(it.parts.committer, "rearrange", refuse)
+    with pytest.raises(type(error)):
+        feed(it, topic, 4)
 
 
 class FakeFile:
