@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ FAST_ROWS = 1_000_000
 RUNS = 3
 PACED_ROWS = 10_000
 PACE = 1000
+PLANNED_ROWS = 2_000_000
+MOST_PLANNING_S = 8
 WITHIN = timedelta(seconds=120)
 SYMBOLS = 20
 ME = "tickproof.bench.exchange"
@@ -64,8 +67,12 @@ class Errors:
         return cls(round(float(p50), 3), round(float(p99), 3))
 
 
-def measure(fast_rows: int = FAST_ROWS, paced_rows: int = PACED_ROWS) -> list[dict[str, Any]]:
+def measure(
+    fast_rows: int = FAST_ROWS, paced_rows: int = PACED_ROWS, planned_rows: int = PLANNED_ROWS
+) -> list[dict[str, Any]]:
     """Measure one exchange process with one subscriber."""
+    say(f"a plan of {planned_rows:,} trades")
+    planning = _planning(planned_rows)
     with tempfile.TemporaryDirectory(prefix="tickproof-bench-") as folder, _exchange(Path(folder)) as venue:
         say(f"{fast_rows:,} frames as fast as they go")
         runs = [venue.fast(fast_rows) for _ in range(RUNS)]
@@ -82,6 +89,7 @@ def measure(fast_rows: int = FAST_ROWS, paced_rows: int = PACED_ROWS) -> list[di
     speed = at_least("Exchange, frames to one subscriber, one core", round(ours), "frames/s", 300_000)
     scheduling = "real-time scheduling" if real_time else "no real-time scheduling permitted"
     figures = [
+        planning,
         _beside(speed, f"picows: {peers:,.0f} frames/s", ours / peers),
         Figure("Exchange, frames to one subscriber, a second of CPU time", round(a_cpu_second), "frames"),
     ]
@@ -95,6 +103,15 @@ def measure(fast_rows: int = FAST_ROWS, paced_rows: int = PACED_ROWS) -> list[di
         figure = Figure(title, value, "ms") if goal is None else at_most(title, value, "ms", goal)
         figures.append(_beside(figure, f"picows on uvloop: {peer:g} ms", peer / max(value, 0.001)))
     return [figure.as_json() for figure in figures]
+
+
+def _planning(rows: int) -> Figure:
+    """Measure how much CPU time it takes to draw a plan."""
+    symbols = [LeasedSymbol(name, 1) for name in list(catalogue())[:200]]
+    began = time.process_time()
+    draw(Domain(), symbols, trades=rows, per_second=20_000, seed=1, late_share=0.01)
+    title = f"Exchange, a plan of {rows / 1e6:g} M trades drawn, CPU time"
+    return at_most(title, round(time.process_time() - began, 2), "s", MOST_PLANNING_S)
 
 
 def _beside(figure: Figure, peer: str, ratio: float) -> Figure:
