@@ -33,7 +33,9 @@ def test_a_red_run_is_no_figure(tmp_path: Path) -> None:
 
 def test_a_run_that_ran_nothing_is_no_figure(tmp_path: Path) -> None:
     (tmp_path / "green.robot").write_text(GREEN)
-    with pytest.raises(MeasureError, match=r"robot ended with 252: .*contains no tests matching tag 'nosuch'"):
+    with pytest.raises(
+        MeasureError, match=r"robot ended with 252: .*contains no tests matching tag 'nosuch'"
+    ):
         runs.run(tmp_path, "-i", "nosuch")
 
 
