@@ -210,6 +210,26 @@ def test_it_becomes_ready_stores_quarantines_counts_and_ends_cleanly(
     assert sum(max(0, place.offset) for place in committed) == 451
 
 
+def test_bad_messages_as_large_as_the_broker_takes_do_not_stop_it(
+    broker: Broker, topics: tuple[str, str], writer: Callable[..., WriterProcess], tmp_path: Path
+) -> None:
+    sizes = (999_900, 1_500_000, 2_096_000, 2_097_060)
+    large = kafka.Producer({"bootstrap.servers": broker.address, "message.max.bytes": 4_000_000, **QUIET})
+    for size in sizes:
+        large.produce(topics[0], b"x" * size, partition=0)
+        assert large.flush(PATIENCE) == 0
+    broker.write(topics[0], *trades(20))
+    it = writer()
+    until(stored_once(tmp_path, 20))
+    until(lambda: it.metric("quarantined_total") == len(sizes))
+    found = {}
+    for letter in broker.read(topics[1], len(sizes)):
+        headers = {name: value.decode() for name, value in letter.headers() or []}
+        found[int(headers["position"].rpartition("/")[2])] = len(letter.value()), headers.get("truncated")
+    assert found == {0: (999_900, None), 1: (1_500_000, None), 2: (2_096_000, None), 3: (65_536, "2097060")}
+    assert it.process.poll() is None
+
+
 def test_the_broker_may_come_late_and_go_away_for_a_while(
     broker: Broker, topics: tuple[str, str], writer: Callable[..., WriterProcess], tmp_path: Path
 ) -> None:
