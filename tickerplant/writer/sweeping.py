@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from os.path import normpath
 
 import pyarrow.fs as pafs
 from pyiceberg.catalog import Catalog
 from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.typedef import Identifier
@@ -47,18 +48,21 @@ class Sweeper:
 
     def sweep(self) -> int:
         """Look at the whole table once; return how many files were deleted."""
-        location = self._catalog.load_table(self._identifier).location()
-        filesystem, root = pafs.FileSystem.from_uri(location)
+        table = self._catalog.load_table(self._identifier)
+        filesystem, root = _place(table)
         # Listed before the references are read: a file that is committed in between counts as referenced.
         listed = filesystem.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True))
-        present = {info.path for info in listed if info.is_file}
+        present = {normpath(info.path): info.path for info in listed if info.is_file}
+        if _path(table.metadata_location) not in present:
+            # Names are compared as text: where not even this one is found, nothing may be judged by them.
+            raise ValueError(f"the table's own metadata file was not found below {root}")
         referenced = self._referenced(self._catalog.load_table(self._identifier))
         now = self._clock()
-        idle = present - referenced
+        idle = present.keys() - referenced
         self._marked = {path: self._marked.get(path, now) for path in idle}
         due = [path for path, since in self._marked.items() if now - since >= self._grace]
         for path in due:
-            filesystem.delete_file(path)
+            filesystem.delete_file(present[path])
             del self._marked[path]
         return len(due)
 
@@ -75,7 +79,7 @@ class Sweeper:
         lists = {snapshot.manifest_list for snapshot in metadata.snapshots}
         self._manifests_of = {path: self._manifests_of[path] for path in lists}
         self._files_of = {path: self._files_of[path] for path in manifests}
-        return {urlsplit(path).path for path in paths.union(manifests, *self._files_of.values())}
+        return {_path(path) for path in paths.union(manifests, *self._files_of.values())}
 
     def _manifests(self, snapshot: Snapshot, io: FileIO) -> frozenset[str]:
         known = self._manifests_of.get(snapshot.manifest_list)
@@ -91,3 +95,18 @@ class Sweeper:
         found = frozenset(manifest.manifest_path for manifest in manifests)
         self._manifests_of[snapshot.manifest_list] = found
         return found
+
+
+def _place(table: Table) -> tuple[pafs.FileSystem, str]:
+    """Return where the table's folder is, read the way in which its files are written.
+
+    Arrow's own `from_uri` would refuse a space and decode a percent sign, and look elsewhere or nowhere.
+    """
+    if not isinstance(table.io, PyArrowFileIO):
+        raise TypeError(f"files of {type(table.io).__name__} cannot be listed")
+    scheme, netloc, path = table.io.parse_location(table.location())
+    return table.io.fs_by_scheme(scheme, netloc), path
+
+
+def _path(location: str) -> str:
+    return normpath(PyArrowFileIO.parse_location(location)[2])

@@ -1,18 +1,38 @@
+import io
 import time
 from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import DataFile
 from pyiceberg.table.snapshots import Operation
-from writer_support import Bench, MemoryTopic, bench, keys_in_file, repeated, stored, table_at, trade
+from writer_support import (
+    Bench,
+    MemoryTopic,
+    bench,
+    encode,
+    keys_in_file,
+    polled,
+    repeated,
+    stored,
+    table_at,
+    trade,
+)
 
-from tickerplant.lake import IDENTIFIER
-from tickerplant.writer.commit import CommitError, FencedError
+from tickerplant.lake import IDENTIFIER, ensure_table, open_catalog
+from tickerplant.service import Log
+from tickerplant.writer import sweeping
+from tickerplant.writer.commit import CommitError, Committer, FencedError
 from tickerplant.writer.compaction import SmallFiles
+from tickerplant.writer.decode import Decoder
+from tickerplant.writer.failpoints import Failpoints
 from tickerplant.writer.files import DataFiles
+from tickerplant.writer.garbage import Garbage
+from tickerplant.writer.state import StateStore
 from tickerplant.writer.sweeping import Sweeper
+from tickerplant.writer.writer import stamped
 
 
 def settle(it: Bench) -> None:
@@ -119,6 +139,44 @@ def test_sweeping_deletes_what_nothing_refers_to_after_the_grace_and_nothing_els
     assert data_files(tmp_path) == live
     feed(it, topic, 2)
     assert len(stored(it.table)) == len(before) + 8
+
+
+@pytest.mark.parametrize("name", ["a b", "é", "100%", "a%20b", "a+b", "a;b", "x/../y", "./y", "link", "[a]*"])
+def test_a_table_is_swept_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
+    if name == "link":
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+    if name == "x/../y":
+        (tmp_path / "x").mkdir()
+    catalog = open_catalog(f"sqlite:///{tmp_path}/catalog.db", f"file://{tmp_path}/{name}")
+    table = ensure_table(catalog)
+    log = Log("writer", "debug", io.StringIO())
+    states, points = StateStore(table, "trades", log), Failpoints("")
+    committer = Committer(
+        table, states, Garbage(table.io, grace=0), points, log, name="one", keep=3, pause=lambda _: None
+    )
+    state = committer.claim()
+    for number in range(5):
+        rows = Decoder().decode(polled(encode(trade("A", number)))).rows
+        committer.append(stamped(rows), state)
+    folder = Path(PyArrowFileIO.parse_location(table.location())[2])
+    orphan = folder / "data" / "orphan.parquet"
+    orphan.write_bytes(b"left by a crash")
+    assert Sweeper(catalog, IDENTIFIER, grace=0.0).sweep() >= 1
+    assert not orphan.exists()
+    assert [key for _, key in stored(catalog.load_table(IDENTIFIER))] == [0, 1, 2, 3, 4]
+
+
+def test_a_sweep_that_does_not_find_the_table_itself_deletes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = MemoryTopic()
+    it = bench(tmp_path, topic)
+    feed(it, topic, 2)
+    monkeypatch.setattr(sweeping, "_path", lambda location: location)
+    with pytest.raises(ValueError, match="own metadata file was not found"):
+        Sweeper(it.table.catalog, IDENTIFIER, grace=0.0).sweep()
+    assert len(stored(it.table)) == 8
 
 
 def test_a_file_that_is_referenced_again_starts_its_grace_anew(tmp_path: Path) -> None:
