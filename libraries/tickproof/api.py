@@ -1,8 +1,10 @@
 """Keywords that read trades through the API as its clients do: pages, zones, formats, snapshots."""
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -11,15 +13,21 @@ from robot.api import logger
 from robot.api.deco import keyword, library
 
 from tickproof import formats, report, session
+from tickproof.market import Market
 from tickproof.misuse import MisuseError, at_least, one_of, some
-from tickproof.observing import sent_so_far
+from tickproof.observing import own_of, sent_so_far, window_of, written
 from tickproof.probes.decoding import load_exactly
 from tickproof.scenes import Scene
-from tickproof.target import ApiHop
+from tickproof.target import ApiHop, TimeRange
 from tickproof.verdicts import HopVerdict, Void, judge
+from tickproof.waiting import WaitError, patiently
 
 Asked = dict[str, str | int | Sequence[str]]
 
+MANY_PAGES, FEW_ROWS = 5, 50
+MORE_TRADES = 300
+ONE_COMMIT = timedelta(seconds=10)
+DAY_NS = 86_400_000_000_000
 ZONE = re.compile(r"Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]")
 
 
@@ -34,24 +42,59 @@ class Api:
     """
 
     @keyword
-    def pages_should_give_every_trade_once(self, *sizes: int) -> None:
-        """Page through the trades that were behind the API when this keyword began, in each page size.
+    def pages_should_give_every_trade_once(self, *sizes: int, while_trades_arrive: bool = False) -> None:
+        """Page in each page size through the days (UTC) of the trades that were behind the API when this began.
+
+        Pages of few rows begin with this test's first trade: what others sent of its symbols earlier that day could
+        take for ever, row by row.
 
         Args:
             sizes: Rows a page.
+            while_trades_arrive: See that new rows come into the table between the first page and the last, at least in
+                each size that makes five pages or more. A flow that ends before the last size was read goes on.
 
         Raises:
             AssertionError: A page skipped, repeated or altered a row.
+            Void: No row arrived meanwhile.
         """
         some("page size", sizes)
         for size in sizes:
             at_least("A page size", size, 1)
         run, scene, sent = _judged()
-        since = _since_first(sent)
         for size in sizes:
-            seen = run.api.read(scene.first_ids, size, parameters=since)
-            _fail(f"In pages of {size} rows", _verdict(sent, _settled(scene, sent, seen), f"pages of {size}"))
-            logger.info(f"{sent.num_rows} trades once each, in pages of {size} rows.")
+            for day in _days(sent, whole=size >= FEW_ROWS):
+                table = _Growth(run, scene) if while_trades_arrive else None
+                before = run.api.traffic.requests
+                seen = run.api.read(
+                    own_of(run, scene),
+                    size,
+                    parameters=day.bounds,
+                    behind_first=table.wait if table else None,
+                )
+                pages = run.api.traffic.requests - before
+                verdict = _verdict(day.trades, _settled(scene, sent, seen), f"pages of {size}")
+                _fail(f"In pages of {size} rows", verdict)
+                grown = table is not None and table.has_grown()
+                if while_trades_arrive and not grown and pages >= MANY_PAGES:
+                    raise Void(f"no row came into the table while {pages} pages of {size} rows were read.")
+                logger.info(
+                    f"{day.trades.num_rows} trades of {day.name} once each, in {pages} pages of {size} rows"
+                    f"{', while others arrived' if grown else ''}."
+                )
+
+    @keyword
+    def a_question_without_bounds_should_give_the_same(self) -> None:
+        """Ask for all trades of the symbols, whatever their time: this test's are the same as in their own time.
+
+        Every other question of this kit is bounded by the time of the trades it asks for, so as not to read a
+        symbol's whole history each time; this one sees what stands outside.
+
+        Raises:
+            AssertionError: A trade is lost, repeated or altered, or one stands where no bounded question looks.
+        """
+        run, scene, sent = _judged()
+        seen = run.api.read(own_of(run, scene))
+        _fail("Without bounds of time", _verdict(sent, _settled(scene, sent, seen), "no bounds"))
 
     @keyword
     def a_limited_key_should_miss_nothing(self, *, page_size: int) -> None:
@@ -68,7 +111,7 @@ class Api:
         one_of("API key", "limited", _api().keys)
         run, scene, sent = _judged()
         before = run.api.traffic
-        seen = run.api.read(scene.first_ids, page_size, parameters=_since_first(sent), key="limited")
+        seen = run.api.read(own_of(run, scene), page_size, parameters=window_of(run, sent), key="limited")
         after = run.api.traffic
         _fail("With a limited key", _verdict(sent, _settled(scene, sent, seen), "limited key"))
         if after.throttled == before.throttled:
@@ -125,12 +168,13 @@ class Api:
         start, end = times[len(times) // 4], times[3 * len(times) // 4]
         if start == end:
             raise Void("all trades of this test happened at the same instant.")
+        span = _range()
         inside = sent.filter(pc.and_(pc.greater_equal(instants, start), pc.less(instants, end)))
         for offset in offsets:
-            bounds = {"start": _written(start, offset), "end": _written(end, offset)}
-            seen = run.api.read(scene.first_ids, parameters=bounds)
+            first, last = written(start, offset), written(end, offset)
+            seen = run.api.read(own_of(run, scene), parameters={span.start: first, span.end: last})
             _fail(
-                f"From {bounds['start']} up to {bounds['end']}",
+                f"From {first} up to {last}",
                 _verdict(inside, _settled(scene, sent, seen), f"zone {offset}"),
             )
         logger.info(f"{inside.num_rows} of {sent.num_rows} trades, the same in {', '.join(offsets)}.")
@@ -177,15 +221,13 @@ class Api:
         route = _api().trades
         if sent.num_rows > route.page_size.most:
             raise Void(f"{sent.num_rows:,} trades do not fit into one page of {route.page_size.most:,} rows.")
-        instants = sent["event_time"].cast(pa.int64())
         verdicts = []
         for form in forms:
             parameters: Asked = {
                 route.symbol_parameter: list(scene.first_ids),
                 route.page_size.parameter: route.page_size.most,
                 # On a platform that was kept for long the symbols have more trades than one page holds.
-                "start": _written(pc.min(instants).as_py(), "Z"),
-                "end": _written(pc.max(instants).as_py() + 1000, "Z"),
+                **window_of(run, sent),
                 "format": form,
             }
             answer = run.api.get(route.path, parameters)
@@ -228,7 +270,9 @@ class Api:
         snapshot, then = scene.remembered
         if sent.num_rows <= then.num_rows:
             raise Void("no trade was seen at the API since the snapshot was remembered.")
-        seen = run.api.read(scene.first_ids, parameters={"snapshot": str(snapshot)})
+        seen = run.api.read(
+            own_of(run, scene), parameters={"snapshot": str(snapshot), **window_of(run, sent)}
+        )
         _fail(f"As of snapshot {snapshot}", _verdict(then, seen, "older snapshot"))
         logger.info(
             f"Snapshot {snapshot} holds {then.num_rows} trades; {sent.num_rows} were sent since the start."
@@ -274,13 +318,6 @@ def _up_to(rows: pa.Table, last: Mapping[str, int]) -> pa.Table:
     return rows.filter(pc.fill_null(pc.less_equal(rows["trade_id"], _of_each(rows, last)), False))
 
 
-def _since_first(sent: pa.Table) -> dict[str, str]:
-    """Ask from the first trade of this test on: in small pages the symbol's older ones could take for ever."""
-    span = _api().trades.range
-    first = pc.min(sent["event_time"].cast(pa.int64())).as_py()
-    return {span.start: _written(first, "Z")} if span else {}
-
-
 def _since(rows: pa.Table, first: Mapping[str, int]) -> pa.Table:
     """Leave out what is older than these ids; what is of other symbols stays, to be judged."""
     return rows.filter(pc.fill_null(pc.greater_equal(rows["trade_id"], _of_each(rows, first)), True))
@@ -318,14 +355,69 @@ def _fail(where: str, verdict: HopVerdict) -> None:
         raise AssertionError(f"{where}: {error}") from None
 
 
-def _written(instant_ns: int, offset: str) -> str:
-    """Write an instant as RFC 3339 in a zone, to the microsecond."""
-    if offset == "Z":
-        zone: timezone = UTC
-    else:
-        hours, minutes = offset[1:].split(":")
-        span = timedelta(hours=int(hours), minutes=int(minutes))
-        zone = timezone(span if offset[0] == "+" else -span)
-    moment = datetime.fromtimestamp(instant_ns // 1_000_000_000, zone)
-    text = moment.replace(microsecond=instant_ns % 1_000_000_000 // 1000).isoformat(timespec="microseconds")
-    return text.replace("+00:00", "Z") if offset == "Z" else text
+class _Growth:
+    """Whether the table grew while pages were read: asked before the first page and behind the last."""
+
+    def __init__(self, run: session.Session, scene: Scene) -> None:
+        if run.target.hops.lake is None:
+            raise Void("the target has no lake, so nobody can tell whether rows arrived meanwhile.")
+        self._run = run
+        self._scene = scene
+        self._before = self._rows()
+
+    def wait(self) -> None:
+        """See that trades flow, and give the table time for one more commit; where none comes, nothing is judged."""
+        if self._scene.flow().play.progress().state != "running":
+            Market().start_sending_trades(MORE_TRADES, per_second=MORE_TRADES)
+        with contextlib.suppress(WaitError):
+            patiently(
+                self.has_grown,
+                until=bool,
+                within=ONE_COMMIT,
+                every=timedelta(milliseconds=20),
+                what="A row should come into the table",
+            )
+
+    def has_grown(self) -> bool:
+        """Tell whether the table holds more rows; merged files alone are no growth."""
+        return self._rows() != self._before
+
+    def _rows(self) -> str | int | None:
+        """Return the count of the newest snapshot; one that does not count says its id instead."""
+        return self._run.lake.summary().get("total-records") or self._run.lake.snapshot()
+
+
+@dataclass(frozen=True)
+class _Day:
+    """A day on which trades happened: its name, they, and the query parameters that ask for it."""
+
+    name: str
+    trades: pa.Table
+    bounds: dict[str, str]
+
+
+def _days(sent: pa.Table, *, whole: bool) -> Iterator[_Day]:
+    """Yield the days (UTC) on which trades happened, from their beginning or from the first of these trades on."""
+    span = _api().trades.range
+    if span is None:
+        yield _Day("all days", sent, {})
+        return
+    first_ns = pc.min(sent["event_time"].cast(pa.int64())).as_py()
+    for day in sorted(set(_day_of(sent).to_pylist())):
+        start_ns = int(pa.scalar(day, pa.date32()).cast(pa.int32()).as_py()) * DAY_NS
+        bounds = {
+            span.start: written(start_ns if whole else max(start_ns, first_ns)),
+            span.end: written(start_ns + DAY_NS),
+        }
+        yield _Day(str(day), sent.filter(pc.equal(_day_of(sent), day)), bounds)
+
+
+def _day_of(rows: pa.Table) -> pa.ChunkedArray:
+    return rows["event_time"].cast(pa.timestamp("ns")).cast(pa.date32())
+
+
+def _range() -> TimeRange:
+    span = _api().trades.range
+    if span is None:
+        raise Void("the target's API takes no range of times (`hops.api.trades.range`).")
+    return span

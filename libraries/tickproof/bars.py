@@ -17,7 +17,7 @@ from tickproof.verdicts.bars import INTERVALS, Bar, bars, compare_bars
 
 BARS = "/v1/bars"
 SUMMARY = "/v1/summary"
-BAR_FIELDS = ("open", "high", "low", "close", "volume", "trades")
+BAR_FIELDS = ("open", "high", "low", "close", "volume", "quote_volume", "trades")
 DAY_FIELDS = (*BAR_FIELDS, "vwap")
 SECOND = 1_000_000_000
 
@@ -33,7 +33,9 @@ class Bars:
 
     @keyword
     def bars_should_equal_the_trades(self, *intervals: str) -> None:
-        """Compare open, high, low, close, volume and count of each bar.
+        """Compare open, high, low, close, both volumes and count of each bar, and see that no other is served.
+
+        One interval more is asked for on either side: a bar may stand beside its trades.
 
         Args:
             intervals: `1s`, `5s`, `1m`, `5m`, `15m`, `1h`, `1d`.
@@ -66,21 +68,25 @@ class Bars:
     def daily_summaries_should_equal_the_trades(self) -> None:
         """Compare the summary of each day on which a trade was sent, the volume-weighted average price included.
 
+        The days before and after have no trade, and so must have no summary.
+
         Raises:
-            AssertionError: A summary differs or is missing.
+            AssertionError: A summary differs, is missing, or should not be there.
             Void: Nothing was sent.
         """
         run = session.current()
         expected = bars(_trades(), "1d")
+        width = INTERVALS["1d"] * SECOND
+        days = {(bar.symbol, bar.start_ns + step * width) for bar in expected for step in (-1, 0, 1)}
         served: Served = {}
-        for bar in expected:
-            day = datetime.fromtimestamp(bar.start_ns // SECOND, UTC).date().isoformat()
-            answer = run.api.get(f"{SUMMARY}/{bar.symbol}/{day}")
+        for symbol, start_ns in sorted(days):
+            day = datetime.fromtimestamp(start_ns // SECOND, UTC).date().isoformat()
+            answer = run.api.get(f"{SUMMARY}/{symbol}/{day}")
             if answer.status_code == 200:
-                served[bar.symbol, bar.start_ns] = _texts(load_exactly(answer.content), DAY_FIELDS)
+                served[symbol, start_ns] = _texts(load_exactly(answer.content), DAY_FIELDS)
             elif answer.status_code != 404:
                 raise AssertionError(
-                    f"The summary of {bar.symbol} on {day} should be served, not {answer.status_code}."
+                    f"The summary of {symbol} on {day} should be served, not {answer.status_code}."
                 )
         compare_bars(expected, served, what="daily summaries", fields=DAY_FIELDS).fail_if_any()
         logger.info(f"{len(expected)} daily summaries equal the trades.")
@@ -92,13 +98,13 @@ def _trades() -> pa.Table:
 
 
 def _bars_of(symbol: str, interval: str, expected: Sequence[Bar]) -> Iterator[Mapping[str, Any]]:
-    """Yield what is served for the span of these bars, page by page."""
-    starts = [bar.start_ns // SECOND for bar in expected]
+    """Yield what is served for the span of these bars and an interval on either side, page by page."""
+    starts, width = [bar.start_ns // SECOND for bar in expected], INTERVALS[interval]
     asked: dict[str, str | int | Sequence[str]] = {
         "symbol": symbol,
         "interval": interval,
-        "start": datetime.fromtimestamp(min(starts), UTC).isoformat(),
-        "end": datetime.fromtimestamp(max(starts) + INTERVALS[interval], UTC).isoformat(),
+        "start": datetime.fromtimestamp(min(starts) - width, UTC).isoformat(),
+        "end": datetime.fromtimestamp(max(starts) + 2 * width, UTC).isoformat(),
     }
     while True:
         answer = session.current().api.get(BARS, asked)

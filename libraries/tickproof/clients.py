@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,17 +15,31 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from tickproof import session
 from tickproof.misuse import MisuseError, at_least, one_of
-from tickproof.observing import sent_so_far
-from tickproof.probes.contract import HOSTILE, Contract, Route, problem_fault, told_inside
+from tickproof.observing import sent_so_far, window_of
+from tickproof.probes.contract import (
+    HOSTILE,
+    IN_A_HEADER,
+    Contract,
+    Route,
+    Value,
+    problem_fault,
+    told_inside,
+)
 from tickproof.target import ApiHop
 from tickproof.verdicts import Void
+from tickproof.verdicts.findings import and_list
+from tickproof.waiting import said
 
 WRONG_KEY = "tickproof-wrong-key"
 MANY = 2000
 CHEAP = "/v1/symbols"
 """A route to call again and again."""
-NOTHING_KNOWN = {"symbol": "BTCUSDT", "interval": "1m", "date": "2026-01-01"}
+TRIES = 3
+SNAPSHOT, SNAPSHOTS = "snapshot", "/snapshots"
+NOTHING_KNOWN: Mapping[str, Value] = {"symbol": "BTCUSDT", "interval": "1m", "date": "2026-01-01"}
 """Values that make sense, but do not exist on an empty platform."""
+
+Question = dict[str, Value]
 
 
 @library(scope="GLOBAL")
@@ -61,13 +76,13 @@ class Clients:
 
     @keyword
     def answer_should_be_problem(self, answer: Any, status: int) -> None:  # noqa: ANN401 - a requests.Response
-        """See that an answer is an error as RFC 9457 shapes it, and tells nothing of the inside.
+        """See that an answer is an error as RFC 9457 shapes it and the contract publishes it, and tells no secrets.
 
         Args:
             answer: What `GET On Session` returned.
             status: The HTTP status that it must have.
         """
-        fault = problem_fault(answer, status)
+        fault = published_contract().refusal_fault(answer, status)
         if fault:
             raise AssertionError(f"{_asked(answer)}: {fault}.")
 
@@ -91,7 +106,7 @@ class Clients:
                 )
         for route in routes:
             answer = contract.call(*_filled(route, {}))
-            fault = problem_fault(answer, status)
+            fault = contract.refusal_fault(answer, status)
             if fault:
                 raise AssertionError(f"{route.path} without a valid key should be refused: {fault}.")
         logger.info(f"{len(routes)} routes answered {status}.")
@@ -100,44 +115,71 @@ class Clients:
     def every_route_should_answer_as_published(self, alias: str) -> None:
         """Call every published route with values that exist; status, type and body must be as published.
 
+        Each member of each enumeration is asked for, ranges of time, both ends of the limit, and the cursor and the
+        snapshot that a first answer gave; each media type that a route publishes has to come.
+
         Args:
             alias: A session with a valid key.
+
+        Raises:
+            AssertionError: An answer is not as published, or a published form of it never came.
+            Void: A route that pages had no second page.
         """
         contract = _contract(alias)
         routes = list(contract.routes())
         if not routes:
             raise Void("the published contract lists no route.")
-        known = _known_values()
+        known, span = _known_values(), _span()
+        asked = 0
         for route in routes:
-            answer = contract.call(*_filled(route, known))
-            if answer.status_code != 200:
-                raise AssertionError(f"{_asked(answer)} should answer 200, but it is {answer.status_code}.")
-            fault = contract.fault(answer)
-            if fault:
-                raise AssertionError(f"{_asked(answer)} should answer as published, but: {fault}.")
-        logger.info(f"{len(routes)} routes answered as published: " + ", ".join(one.path for one in routes))
+            seen = set()
+            for question in (*_questions(route, span), *_following(contract, route, known)):
+                answer = contract.call(*_filled(route, {**known, **question}))
+                asked += 1
+                seen.add(answer.headers.get("Content-Type", "").partition(";")[0])
+                if answer.status_code != 200:
+                    raise AssertionError(
+                        f"{_asked(answer)} should answer 200, but it is {answer.status_code}."
+                    )
+                fault = contract.fault(answer)
+                if fault:
+                    raise AssertionError(f"{_asked(answer)} should answer as published, but: {fault}.")
+            if missing := route.media_types - seen:
+                raise AssertionError(
+                    f"{route.path} should answer as {and_list(sorted(missing))}, too, as published, but never does."
+                )
+        logger.info(
+            f"{len(routes)} routes answered {asked} questions as published: "
+            + ", ".join(one.path for one in routes)
+        )
 
     @keyword
     def hostile_strings_should_get_a_client_error(self, alias: str) -> None:
-        """Put hostile texts into each parameter of each route: the answer must be a 4xx problem, never a 5xx.
+        """Send hostile texts in each parameter of each route, as names of parameters, and as keys.
+
+        The answer must be a problem with a status from 400 to 499, as published, and never tell of the inside.
 
         Args:
             alias: A session with a valid key.
         """
         contract = _contract(alias)
-        asked, known = 0, _known_values()
+        key, known = _api().key_header, _known_values()
+        asked = 0
+        faults: dict[object, str | None] = {}
         for route in contract.routes():
-            for name, place, _ in route.parameters:
-                for text in HOSTILE if place != "header" else ():
-                    answer = contract.call(*_filled(route, {**known, name: text}))
-                    asked += 1
-                    fault = _client_error_fault(answer)
-                    if fault:
-                        raise AssertionError(
-                            f"{route.path} with {name}={text[:40]!r} should be a client error: {fault}."
-                        )
+            for where, text, answer in _hostile_answers(contract, route, known, key):
+                asked += 1
+                fault = _client_error_fault(answer)
+                # What looks alike is held against the contract once: it is the form that counts.
+                looks = (route.path, answer.status_code, tuple(answer.headers), answer.text.count('":'))
+                if looks not in faults:
+                    faults[looks] = contract.refusal_fault(answer, answer.status_code)
+                if fault := fault or faults[looks]:
+                    raise AssertionError(
+                        f"{route.path} with {text[:40]!r} {where} should be a client error: {fault}."
+                    )
         if not asked:
-            raise Void("the published contract has no parameter.")
+            raise Void("the published contract has no route.")
         logger.info(f"{asked} hostile calls were refused.")
 
     @keyword
@@ -150,9 +192,9 @@ class Clients:
         for route in routes:
             answer = contract.call(*_filled(route, NOTHING_KNOWN))
             if route.named("path"):
-                fault = problem_fault(answer, 404)
+                fault = contract.refusal_fault(answer, 404)
             elif answer.status_code == 200:
-                fault = contract.fault(answer) or _rows_fault(answer)
+                fault = contract.fault(answer) or _rows_fault(route, answer)
             else:
                 fault = f"the status should be 200, but it is {answer.status_code}"
             if fault:
@@ -171,17 +213,31 @@ class Clients:
         logger.info(f"Call {calls} was refused; Retry-After {told} s.")
 
     @keyword
-    def other_key_should_still_be_served(self, alias: str) -> None:
-        """See that a session is served while another one is refused.
+    def other_key_should_still_be_served(self, refused: str, served: str) -> None:
+        """Use up the limit of one session, and see that another is served while that one is refused.
 
         Args:
-            alias: The session with the other key.
+            refused: The session whose limit is used up.
+            served: The session with the other key.
+
+        Raises:
+            AssertionError: The other key was refused.
+            Void: The first key was not refused right before and right after.
         """
-        answer = _contract(alias).call(CHEAP)
-        if answer.status_code != 200:
-            raise AssertionError(
-                f"The limit of one key should not touch another, but {alias} was answered {answer.status_code}."
-            )
+        one, other = _contract(refused), _contract(served)
+        for _ in range(TRIES):
+            _refusal(one, refused, MANY)
+            answer = other.call(CHEAP)
+            if answer.status_code == 429:
+                raise AssertionError(
+                    f"The limit of one key should not touch another, but {served} was answered 429."
+                )
+            if answer.status_code != 200:
+                raise AssertionError(f"{served} should be served, but it was answered {answer.status_code}.")
+            if one.call(CHEAP).status_code == 429:
+                logger.info(f"{served} was served while {refused} was refused before and after.")
+                return
+        raise Void(f"the limit of {refused} let a call through again each time that {served} was served.")
 
     @keyword
     def waiting_as_told_should_be_served(self, alias: str) -> None:
@@ -189,6 +245,9 @@ class Clients:
 
         Args:
             alias: The session that used up its limit.
+
+        Raises:
+            AssertionError: It is refused again, or told to wait for longer than the target declares.
         """
         contract = _contract(alias)
         # Since the last refusal a call or two may be allowed again.
@@ -207,7 +266,7 @@ def _refusal(contract: Contract, alias: str, at_most: int) -> tuple[int, int]:
     for n in range(at_most):
         answer = contract.call(CHEAP)
         if answer.status_code == 429:
-            fault = problem_fault(answer, 429) or _retry_fault(answer)
+            fault = contract.refusal_fault(answer, 429) or _retry_fault(answer)
             if fault:
                 raise AssertionError(f"The refusal by the rate limit: {fault}.")
             return int(answer.headers["Retry-After"]), n + 1
@@ -249,23 +308,75 @@ def _contract(alias: str) -> Contract:
     return Contract(hop.url, headers=headers)
 
 
-def _known_values() -> dict[str, str]:
+def _known_values() -> dict[str, Value]:
     """Values that exist on the platform, by the names that its contract uses."""
     _, sent = sent_so_far(session.current())
     first = sent.slice(0, 1)
     day = first["event_time"].cast(pa.timestamp("ns")).cast(pa.date32())[0].as_py()
-    return NOTHING_KNOWN | {"symbol": first["symbol"][0].as_py(), "date": day.isoformat()}
+    return {**NOTHING_KNOWN, "symbol": first["symbol"][0].as_py(), "date": day.isoformat()}
 
 
-def _filled(route: Route, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Put values into a route: what its path needs, and what its query demands or the values name."""
+def _span() -> dict[str, Value]:
+    """The time of this test's trades, by the names that the target's file gives to its bounds."""
+    _, sent = sent_so_far(session.current())
+    return dict(window_of(session.current(), sent))
+
+
+def _questions(route: Route, span: Mapping[str, Value]) -> Iterator[Question]:
+    """Yield good values for the optional parameters of a route: what its schemas and the target's file tell."""
+    yield {}
+    names = route.named("query")
+    for name in names:
+        schema = route.schema(name) or {}
+        for value in schema.get("enum", ()):
+            yield {name: value}
+        for end in ("minimum", "maximum"):
+            if end in schema:
+                yield {name: schema[end]}
+    if span and span.keys() <= set(names):
+        yield dict(span)
+
+
+def _following(contract: Contract, route: Route, known: Mapping[str, Value]) -> Iterator[Question]:
+    """Yield questions made of what a first answer gives: its snapshot, and the cursor of its next page."""
+    pages, size = _api().trades.pages, _api().trades.page_size.parameter
+    names = set(route.named("query"))
+    if not names & {SNAPSHOT, pages.parameter}:
+        return
+    first: Question = {size: 1} if size in names else {}
+    answer = contract.call(*_filled(route, {**known, **first}))
+    body = answer.json() if answer.ok else {}
+    for name, found in ((SNAPSHOT, body.get(SNAPSHOT)), (pages.parameter, body.get(pages.next))):
+        if name not in names:
+            continue
+        if found is None:
+            raise Void(f"{_asked(answer)} gave no {name} to go on with.")
+        yield {**first, name: str(found)}
+
+
+def _hostile_answers(
+    contract: Contract, route: Route, known: Mapping[str, Value], key: str | None
+) -> Iterator[tuple[str, str, requests.Response]]:
+    """Yield where a hostile text stood, the text, and the answer."""
+    for name, place, _ in route.parameters:
+        for text in HOSTILE if place != "header" else ():
+            yield f"as {name}", text, contract.call(*_filled(route, {**known, name: text}))
+    path, query = _filled(route, known)
+    for text in HOSTILE:
+        yield "as a parameter's name", text, contract.call(path, {**query, text: "1"})
+    if route.guarded and key:
+        for text in IN_A_HEADER:
+            yield "as a key", text, contract.call(path, query, headers={key: text.encode()})
+
+
+def _filled(route: Route, values: Mapping[str, Value]) -> tuple[str, dict[str, Value]]:
+    """Put values into a route: what its path needs, and what its query knows of the values."""
     path = re.sub(
         r"{(\w+)}",
         lambda match: quote(str(values.get(match[1], "none")), safe=""),
         route.path,
     )
-    query = {name: values[name] for name in route.named("query") if name in values}
-    return path, query
+    return path, {name: values[name] for name in route.named("query") if name in values}
 
 
 def _client_error_fault(answer: requests.Response) -> str | None:
@@ -274,22 +385,25 @@ def _client_error_fault(answer: requests.Response) -> str | None:
     return problem_fault(answer, answer.status_code)
 
 
-def _rows_fault(answer: requests.Response) -> str | None:
+def _rows_fault(route: Route, answer: requests.Response) -> str | None:
+    """Tell what an answer holds although there is no trade, or None; a table has snapshots before it has rows."""
     if "json" not in answer.headers.get("Content-Type", ""):
         return told_inside(answer.text)
     body = answer.json()
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or route.path.endswith(SNAPSHOTS):
         return None
-    rows = [row for row in body.get("data") or () if "symbol" in row]
-    count = body.get("rows") or 0
-    return f"there should be no trade, but there are {len(rows) or count}" if rows or count else None
+    found = len(body.get(_api().trades.rows) or ()) or body.get("rows") or 0
+    return f"there should be no row, but there are {found}" if found else None
 
 
 def _retry_fault(answer: requests.Response) -> str | None:
     text = answer.headers.get("Retry-After", "")
-    return (
-        None if text.isdecimal() and int(text) >= 1 else f"Retry-After should be whole seconds, not {text!r}"
-    )
+    longest = _api().retry_within
+    if not (text.isascii() and text.isdecimal() and int(text) >= 1):
+        return f"Retry-After should be whole seconds, not {text!r}"
+    if timedelta(seconds=int(text)) > longest:
+        return f"Retry-After should be at most {said(longest)} (`hops.api.retry_within`), not {text} s"
+    return None
 
 
 def _asked(answer: requests.Response) -> str:

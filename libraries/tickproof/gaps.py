@@ -1,7 +1,7 @@
 """How a platform tells of trades that it could not get: by topic, by log, by metric."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -71,7 +71,7 @@ def told_since(before: Metrics) -> Told:
     run = session.current()
     first = run.scene.first_ids
     reports = run.kafka.gaps(run.scene.marks.topics)["value"].to_pylist()
-    lines = [line for line in run.stack.log_tail("feed", LOG_LINES) if '"gap_unrepaired"' in line]
+    lines = _whole(run.stack.log_tail("feed", LOG_LINES))
     now = gap_metrics()
     name = "feed_gaps_unrepaired_total"
     return Told(
@@ -81,10 +81,36 @@ def told_since(before: Metrics) -> Told:
     )
 
 
-def _mine(texts: Iterable[str | bytes], first: dict[str, int]) -> frozenset[Span]:
-    rows = [json.loads(text) for text in texts]
+def _whole(lines: Sequence[str]) -> list[str]:
+    """Return the lines that tell of gaps: the last may be half written, and the first was cut where reading began."""
+    ends = {0, len(lines) - 1}
+    return [
+        line
+        for n, line in enumerate(lines)
+        if '"gap_unrepaired"' in line and (n not in ends or _parsed(line) is not None)
+    ]
+
+
+def _parsed(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _mine(texts: Iterable[str | bytes | None], first: Mapping[str, int]) -> frozenset[Span]:
+    found = set()
+    for text in (text or "" for text in texts):
+        match _parsed(text):
+            case {"symbol": str(symbol), "first_id": int(first_id), "last_id": int(last_id)}:
+                found.add((symbol, first_id, last_id))
+            case _:
+                told = text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+                raise AssertionError(
+                    f"A report of a gap should be JSON with symbol, first_id and last_id, but one says: {told[:200]}"
+                )
     return frozenset(
-        (row["symbol"], row["first_id"], row["last_id"])
-        for row in rows
-        if row["symbol"] in first and row["first_id"] >= first[row["symbol"]]
+        (symbol, first_id, last_id)
+        for symbol, first_id, last_id in found
+        if symbol in first and first_id >= first[symbol]
     )

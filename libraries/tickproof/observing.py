@@ -1,15 +1,23 @@
 """Wait until a hop shows everything that was sent, or no longer moves, and return what it shows."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tickproof.exchange.leases import first_id
+from tickproof.exchange.symbols import catalogue
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import HopUnreachableError
+from tickproof.probes.mapping import Own
 from tickproof.scenes import Key, Scene
 from tickproof.session import Session
+from tickproof.settling import Settling, ends_now
+from tickproof.stalls import Stall
 from tickproof.target import Guarantee
 from tickproof.verdicts import CONTENT, HopVerdict, Void, judge
 from tickproof.verdicts.judge import TEXT
@@ -18,9 +26,9 @@ from tickproof.waiting import WaitError, patiently
 Look = Callable[[], pa.Table]
 """Looks at a hop; returns the very same table when nothing changed since the last look."""
 
-WITHIN = timedelta(seconds=60)
-STALLED_AFTER = timedelta(seconds=6)
-"""A crashed service needs some seconds to be back: no hop is given up before."""
+IDS = 10**9
+"""So many trades of one symbol no test sends: an id further from the venue's first one is nobody's."""
+MICROSECOND = 1000
 
 
 def hops_of(run: Session) -> tuple[str, ...]:
@@ -51,51 +59,65 @@ def _keys(rows: pa.Table) -> Iterator[Key]:
 
 
 def watch(
-    run: Session, scene: Scene, hop: str, sent: pa.Table, *, within: timedelta = WITHIN
+    run: Session, scene: Scene, hop: str, sent: pa.Table, *, within: timedelta | None = None
 ) -> tuple[pa.Table, str]:
-    """Look at a hop until it shows every trade of `sent`.
+    """Look at a hop until it shows every trade of `sent`, and all that Kafka held by then has been worked off.
 
     Args:
         run: The session.
         scene: Whose symbols to look for, from their first leased ids on.
         hop: Where to look.
         sent: What was sent (schema SENT).
-        within: The budget.
+        within: The budget, used up whatever happens; left out: as the target's file says, and given up as soon as
+            nothing more can come.
 
     Returns:
-        What the hop shows (schema SEEN), and how the wait ended: empty when all was there.
+        What the hop shows (schema SEEN), and why the wait ended: empty when all was there.
 
     Raises:
         HopUnreachableError: The hop could not be looked at even once.
     """
-    look = look_at(run, scene, hop, scene.first_ids)
+    look = look_at(run, scene, hop, own_of(run, scene))
+    settling = Settling(run, scene, hop)
+    stall = Stall(run, scene, hop)
     last: list[tuple[pa.Table, HopVerdict]] = []
 
     def observe() -> HopVerdict:
+        settling.before_look()
         table = look()
         if not last or last[0][0] is not table:
             verdict = judge(sent, table, hop=hop, guarantee=guarantee_of(run, hop), max_named=0)
             last[:] = [(table, verdict)]
+        stall.note(last[0][1].lost)
         return last[0][1]
 
+    ended = ""
     try:
         patiently(
             observe,
             until=lambda verdict: verdict.lost == 0,
-            within=within,
+            within=within or run.target.waits.within,
             every=timedelta(milliseconds=50),
             what=f"Every trade sent should be at {hop}",
             describe=lambda verdict: f"{verdict.sent - verdict.lost:,} of {verdict.sent:,} trades",
-            stop_if=lambda: _dead(run),
+            stop_if=stall.reason if within is None else stall.dead,
             progress=lambda verdict: verdict.sent - verdict.lost,
-            stalled_after=STALLED_AFTER,
             tolerate=(HopUnreachableError,),
         )
     except WaitError as error:
         if not last:
             raise HopUnreachableError(str(error)) from None
-        return last[0][0], str(error)
-    return last[0][0], ""
+        ended = str(error)
+    if hop == "kafka":
+        scene.ends = ends_now(run)
+        return last[0][0], ended
+    if ended and hop == "api":
+        # Whatever the time: a trade whose time was altered is there, not lost.
+        with contextlib.suppress(HopUnreachableError):
+            return run.api.read(own_of(run, scene)), ended
+    if ended:
+        return last[0][0], ended
+    return (look() if settling.wait() else last[0][0]), ""
 
 
 def sent_so_far(run: Session) -> tuple[Scene, pa.Table]:
@@ -113,7 +135,13 @@ def sent_so_far(run: Session) -> tuple[Scene, pa.Table]:
 
 
 def verdict_of(
-    run: Session, shown: Mapping[str, pa.Table], hop: str, sent: pa.Table, **options: bool
+    run: Session,
+    shown: Mapping[str, pa.Table],
+    hop: str,
+    sent: pa.Table,
+    *,
+    waited: str = "",
+    **options: bool,
 ) -> HopVerdict:
     """Judge a hop by what it showed.
 
@@ -122,10 +150,11 @@ def verdict_of(
         shown: What the hops showed (schema SEEN), in the order of a trade's way.
         hop: Which hop.
         sent: What was sent (schema SENT).
+        waited: Why the wait for it ended; empty when all came.
         options: `order`, `lanes`: as of `tickproof.verdicts.judge`.
     """
     before = hops_of(run)[: hops_of(run).index(hop)]
-    return judge(
+    verdict = judge(
         sent,
         shown[hop],
         hop=hop,
@@ -135,6 +164,7 @@ def verdict_of(
         earlier={name: shown[name] for name in before if name in shown},
         **options,
     )
+    return replace(verdict, waited=waited)
 
 
 def fields_of(run: Session, hop: str) -> tuple[str, ...]:
@@ -149,16 +179,62 @@ def look_at(run: Session, scene: Scene, hop: str, first_ids: Mapping[str, int]) 
         run: The session.
         scene: Since when.
         hop: Where to look.
-        first_ids: The symbols, and the first trade id of each that counts.
+        first_ids: The symbols, and the first trade id of each that counts; `own_of` shows strangers, too.
     """
     return _LOOKS[hop](run, scene, first_ids)
 
 
-def _dead(run: Session) -> str | None:
-    for service in run.stack.status():
-        if service.state == "exited" and not service.is_well:
-            return f"{service.name} ended with exit code {service.exit_code} and is not restarted"
-    return None
+def own_of(run: Session, scene: Scene) -> Own:
+    """Return what a scene answers for: its symbols, and what nobody can have sent."""
+    # Whoever is alone knows exactly what all others have sent; beside others, how far they are is not known.
+    counters: Mapping[str, int] = run.exchange.state()["counters"] if scene.place.exclusive else {}
+    listed = {*catalogue(), *(run.target.domain.symbols or ())}
+    return Own(
+        scene.first_ids,
+        {name: (first_id(name), counters.get(name, first_id(name) + IDS)) for name in sorted(listed)},
+        scene.marks.lake,
+    )
+
+
+def window_of(run: Session, sent: pa.Table) -> dict[str, str]:
+    """Return the query parameters that ask the API for the time in which these trades happened, and no more.
+
+    Nothing where the API takes no range of times: it is asked for all.
+
+    Args:
+        run: The session.
+        sent: Trades (columns of schema SENT).
+    """
+    api = run.target.hops.api
+    if api is None or api.trades.range is None or not sent.num_rows:
+        return {}
+    instants = sent["event_time"].cast(pa.int64())
+    first, last = pc.min(instants).as_py(), pc.max(instants).as_py()
+    return {
+        api.trades.range.start: written(first),
+        api.trades.range.end: written(last + MICROSECOND),
+    }
+
+
+def written(instant_ns: int, offset: str = "Z") -> str:
+    """Write an instant as RFC 3339, to the microsecond.
+
+    Args:
+        instant_ns: Nanoseconds since the epoch.
+        offset: The zone: `Z` or an offset such as `+05:45`.
+
+    Example:
+        >>> written(1_767_323_045_000_006_000, "+05:45")
+        '2026-01-02T08:49:05.000006+05:45'
+    """
+    zone: timezone = UTC
+    if offset != "Z":
+        hours, minutes = offset[1:].split(":")
+        span = timedelta(hours=int(hours), minutes=int(minutes))
+        zone = timezone(span if offset[0] == "+" else -span)
+    moment = datetime.fromtimestamp(instant_ns // 1_000_000_000, zone)
+    text = moment.replace(microsecond=instant_ns % 1_000_000_000 // 1000).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z") if offset == "Z" else text
 
 
 def _look_at_kafka(run: Session, scene: Scene, first_ids: Mapping[str, int]) -> Look:
@@ -196,8 +272,9 @@ def _look_at_lake(run: Session, _scene: Scene, first_ids: Mapping[str, int]) -> 
     return look
 
 
-def _look_at_api(run: Session, _scene: Scene, first_ids: Mapping[str, int]) -> Look:
-    return lambda: run.api.read(first_ids)
+def _look_at_api(run: Session, scene: Scene, first_ids: Mapping[str, int]) -> Look:
+    window = window_of(run, scene.sent())
+    return lambda: run.api.read(first_ids, parameters=window)
 
 
 _LOOKS: dict[str, Callable[[Session, Scene, Mapping[str, int]], Look]] = {

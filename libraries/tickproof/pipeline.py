@@ -2,8 +2,10 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from robot.api import logger
 from robot.api.deco import keyword, library
@@ -12,10 +14,19 @@ from tickproof import report, session
 from tickproof.effects import unproved
 from tickproof.gaps import Told, spans, spoken, told_since
 from tickproof.misuse import MisuseError, one_of
-from tickproof.observing import awaited, hops_of, look_at, missing, sent_so_far, verdict_of, watch
+from tickproof.observing import (
+    awaited,
+    guarantee_of,
+    hops_of,
+    look_at,
+    missing,
+    sent_so_far,
+    verdict_of,
+    watch,
+)
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.scenes import Scene
-from tickproof.verdicts import HopVerdict, Outcome, Void, agree
+from tickproof.verdicts import Guarantee, HopVerdict, Outcome, Void, agree
 from tickproof.waiting import WaitError, patiently
 
 REPORT_WITHIN = timedelta(seconds=10)
@@ -88,6 +99,8 @@ class Pipeline:
     def hops_should_agree(self, *hops: str) -> None:
         """Judge each hop against the next, trade by trade and field by field, without what was sent.
 
+        Two hops that both promise exactly once must also show each trade equally often.
+
         Args:
             hops: At least two of `kafka`, `lake`, `api`.
         """
@@ -97,8 +110,7 @@ class Pipeline:
         for hop in hops:
             one_of("hop", hop, hops_of(run))
         scene, sent = sent_so_far(run)
-        for hop in hops:
-            scene.seen[hop], _ = watch(run, scene, hop, sent)
+        _observed(run, scene, hops, sent)
         verdicts = [
             agree(
                 scene.seen[left],
@@ -106,6 +118,7 @@ class Pipeline:
                 left_hop=left,
                 right_hop=right,
                 event_time_unit=run.target.domain.event_time_unit,
+                rows_too={guarantee_of(run, left), guarantee_of(run, right)} == {Guarantee.EXACTLY_ONCE},
             )
             for left, right in itertools.pairwise(hops)
         ]
@@ -264,16 +277,12 @@ def judged(hops: tuple[str, ...], *, only: str | None = None, **options: bool) -
         one_of("hop", hop, hops_of(run))
     scene, sent = sent_so_far(run)
     wanted = hops or hops_of(run)
-    for hop in wanted:
-        scene.seen[hop], ended = watch(run, scene, hop, awaited(sent, scene.missed))
-        if ended:
-            logger.info(ended)
-            scene.missed |= missing(sent, scene.seen[hop])
+    waited = _observed(run, scene, wanted, sent)
     shown = {hop: scene.seen[hop] for hop in hops_of(run) if hop in scene.seen}
     if only:
-        sent = sent.filter(pc.equal(sent["symbol"], only))
-        shown = {hop: table.filter(pc.equal(table["symbol"], only)) for hop, table in shown.items()}
-    verdicts = [verdict_of(run, shown, hop, sent, **options) for hop in wanted]
+        sent, *tables = (_of_symbol(table, only) for table in (sent, *shown.values()))
+        shown = dict(zip(shown, tables, strict=True))
+    verdicts = [verdict_of(run, shown, hop, sent, waited=waited[hop], **options) for hop in wanted]
     report.hops(run, sent, shown, verdicts)
     for outcome in (Outcome.FAIL, Outcome.VOID):
         for verdict in verdicts:
@@ -281,6 +290,23 @@ def judged(hops: tuple[str, ...], *, only: str | None = None, **options: bool) -
                 verdict.fail_if_any()
     _prove_disturbances(run, scene)
     return verdicts
+
+
+def _observed(run: session.Session, scene: Scene, hops: Sequence[str], sent: pa.Table) -> dict[str, str]:
+    """Wait until hops show what was sent; return why each wait ended, empty where all came."""
+    scene.ends = None
+    waited: dict[str, str] = {}
+    for hop in (hop for hop in hops_of(run) if hop in hops):
+        scene.seen[hop], waited[hop] = watch(run, scene, hop, awaited(sent, scene.missed))
+        if waited[hop]:
+            logger.info(waited[hop])
+            scene.missed |= missing(sent, scene.seen[hop])
+    return waited
+
+
+def _of_symbol(rows: pa.Table, symbol: str) -> pa.Table:
+    """Keep the rows of a symbol, in whatever case it is written: another case is another symbol, and wrong."""
+    return rows.filter(pc.equal(pc.utf8_upper(rows["symbol"]), symbol.upper()))
 
 
 def _prove_disturbances(run: session.Session, scene: Scene) -> None:

@@ -70,11 +70,13 @@ class Marks:
         topics: The end of each topic.
         exchange: The number of the exchange's last event.
         stack: The number of the stack's last event.
+        lake: The newest snapshot; None where there was none, or no lake.
     """
 
     topics: Mapping[str, Mapping[int, int]]
     exchange: int
     stack: int
+    lake: int | None = None
 
 
 @dataclass
@@ -89,6 +91,7 @@ class Scene:
         disturbances: What the next plan is to suffer.
         sendings: Its plans, sent or being sent.
         seen: The last complete observation of each hop.
+        ends: Where each partition of the topic of trades ended when all that was waited for was in it.
         faults: By service, the number of the stack's last event before the test harmed it.
         gaps_before: The feed's metrics before a gap that nobody can repair.
         garbage: By kind, the symbol among whose trades it stands.
@@ -108,6 +111,7 @@ class Scene:
     disturbances: list[Disturbance] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     seen: dict[str, pa.Table] = field(default_factory=dict)
+    ends: Mapping[int, int] | None = None
     faults: dict[str, int] = field(default_factory=dict)
     gaps_before: Metrics | None = None
     garbage: dict[str, str] = field(default_factory=dict)

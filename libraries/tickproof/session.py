@@ -22,6 +22,7 @@ from tickproof.exchange.client import ExchangeClient, ExchangeError
 from tickproof.misuse import MisuseError, RunRefusedError
 from tickproof.no_space import no_space
 from tickproof.probes.api import ApiProbe
+from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.kafka import KafkaProbe
 from tickproof.probes.lake import LakeProbe
 from tickproof.scenes import Marks, Place, Scene
@@ -292,10 +293,18 @@ class Session:
                 topics=self.kafka.ends() if self.target.hops.kafka else {},
                 exchange=int(exchange[-1]["n"]) if exchange else 0,
                 stack=timeline[-1].n if timeline else 0,
+                lake=self._newest_snapshot(),
             ),
         )
         self._scenes.append(scene)
         return scene
+
+    def _newest_snapshot(self) -> int | None:
+        if self.target.hops.lake is None:
+            return None
+        with contextlib.suppress(HopUnreachableError):  # there is no table yet
+            return self.lake.snapshot()
+        return None
 
     def _hold(self) -> None:
         """Hold the stack for whoever runs now, unless the suite around holds it alone already."""

@@ -1,6 +1,7 @@
 """Keywords that hold what the platform publishes about itself against what it does: schemas of every hop."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -9,7 +10,8 @@ from robot.api.deco import keyword, library
 
 from tickproof import session
 from tickproof.clients import published_contract
-from tickproof.observing import sent_so_far
+from tickproof.observing import sent_so_far, window_of
+from tickproof.target import KafkaHop
 from tickproof.verdicts import Void
 from tickproof.waiting import said
 
@@ -21,23 +23,32 @@ class Shapes:
     @keyword
     def kafka_values_should_match_their_schema(self) -> None:
         """Validate every message of this test's flow against the published JSON Schema."""
-        run = session.current()
-        kafka = run.target.hops.kafka
-        if kafka is None or kafka.value_schema is None:
+        run, kafka = _kafka()
+        if kafka.value_schema is None:
             raise Void("the target publishes no schema of its messages (`hops.kafka.value_schema`).")
-        validator = Draft202012Validator(json.loads(run.target.published(kafka.value_schema).read_text()))
-        looked_at = 0
-        for record in run.kafka.records(kafka.topic, run.scene.marks.topics).to_pylist():
-            looked_at += 1
-            fault = _fault(validator, record["value"])
-            if fault is not None:
-                raise AssertionError(
-                    f"A message should be what its schema says, but {fault} "
-                    f"(partition {record['partition']}, offset {record['offset']})."
-                )
-        if not looked_at:
-            raise Void("the flow left no message in the topic.")
-        logger.info(f"{looked_at:,} messages are what {kafka.value_schema} says.")
+        records = run.kafka.records(kafka.topic, run.scene.marks.topics).to_pylist()
+        _validate("message", kafka.value_schema, records, _value)
+
+    @keyword
+    def dead_letters_should_match_their_schema(self) -> None:
+        """Validate the headers of every dead letter that came during this test against their published JSON Schema."""
+        run, kafka = _kafka()
+        letters = kafka.dead_letters
+        if letters is None or letters.headers_schema is None:
+            raise Void(
+                "the target publishes no schema of dead letters (`hops.kafka.dead_letters.headers_schema`)."
+            )
+        records = run.kafka.dead_letters(run.scene.marks.topics).to_pylist()
+        _validate("dead letter", letters.headers_schema, records, lambda record: dict(record["headers"]))
+
+    @keyword
+    def gap_reports_should_match_their_schema(self) -> None:
+        """Validate every report of a gap that came during this test against the published JSON Schema."""
+        run, kafka = _kafka()
+        if kafka.gaps is None or kafka.gaps.value_schema is None:
+            raise Void("the target publishes no schema of reports of gaps (`hops.kafka.gaps.value_schema`).")
+        records = run.kafka.gaps(run.scene.marks.topics).to_pylist()
+        _validate("report of a gap", kafka.gaps.value_schema, records, _value)
 
     @keyword
     def table_should_match_its_schema(self) -> None:
@@ -64,13 +75,14 @@ class Shapes:
         api = run.target.hops.api
         if api is None:
             raise Void("the target has no API.")
-        scene, _ = sent_so_far(run)
+        scene, sent = sent_so_far(run)
         contract = published_contract()
         answer = contract.call(
             api.trades.path,
             {
                 api.trades.symbol_parameter: list(scene.first_ids),
                 api.trades.page_size.parameter: api.trades.page_size.most,
+                **window_of(run, sent),
             },
         )
         fault = contract.fault(answer) if answer.ok else f"the status is {answer.status_code}"
@@ -82,14 +94,45 @@ class Shapes:
         logger.info(f"{len(rows)} rows are as published, in {said(answer.elapsed)}.")
 
 
-def _fault(validator: Draft202012Validator, value: bytes | None) -> str | None:
-    """Tell what of a message is not as its schema says, or None."""
+def _kafka() -> tuple[session.Session, KafkaHop]:
+    run = session.current()
+    if run.target.hops.kafka is None:
+        raise Void("the target has no Kafka.")
+    return run, run.target.hops.kafka
+
+
+def _validate(
+    what: str,
+    schema: str,
+    records: Sequence[Mapping[str, Any]],
+    content: Callable[[Mapping[str, Any]], object],
+) -> None:
+    """Hold what records say against a published schema; what a record says may raise ValueError with a sentence."""
+    published = session.current().target.published(schema)
+    validator = Draft202012Validator(json.loads(published.read_text()))
+    for record in records:
+        try:
+            found = next(iter(validator.iter_errors(content(record))), None)
+            fault = found and str(found.message)
+        except ValueError as error:
+            fault = str(error)
+        if fault:
+            raise AssertionError(
+                f"A {what} should be what its schema says, but {fault} "
+                f"(partition {record['partition']}, offset {record['offset']})."
+            )
+    if not records:
+        raise Void(f"this test left no {what} in the topic.")
+    logger.info(f"{len(records):,} times a {what} is what {published.name} says.")
+
+
+def _value(record: Mapping[str, Any]) -> object:
+    """Return the JSON value of a record."""
+    value = record["value"]
     try:
-        found = json.loads(value or b"")
+        return json.loads(value or b"")
     except ValueError:
-        return "it is no JSON" if value else "it is empty"
-    fault = next(iter(validator.iter_errors(found)), None)
-    return None if fault is None else str(fault.message)
+        raise ValueError("it is no JSON" if value else "it is empty") from None
 
 
 def _pairs(wanted: list[Any], found: list[Any]) -> list[tuple[Any, Any]]:

@@ -57,10 +57,15 @@ class FakeLake:
         self.rows = seen(*({**row, "place": place} for row, place in zip(rows, places, strict=False)))
         self.expires = expires
         self.looks = 0
+        self.again: list[str] = []
 
     def inside(self) -> LakeInside:
         self.looks += 1
         return inside(self.files, self.looks)
+
+    def live_files(self, most: int) -> dict[int, list[str]]:
+        assert most > 1
+        return {1: list(self.files), 2: [*self.files, *self.again]}
 
     def read(self, _symbols: object = None, *, snapshot: int) -> pa.Table:
         assert snapshot == self.looks
@@ -152,5 +157,21 @@ def test_what_the_target_does_not_declare_is_void(monkeypatch: pytest.MonkeyPatc
             keyword()
 
 
-def test_files_live_once_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    lake_of(monkeypatch, FakeLake(FILES, PLACES)).no_data_file_should_be_live_twice()
+def test_a_file_that_is_live_twice_is_red_in_any_kept_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeLake(FILES, PLACES)
+    lake_of(monkeypatch, fake).no_data_file_should_be_live_twice()
+    fake.again = list(fake.files)[1:]
+    with pytest.raises(AssertionError, match=r"2\.parquet is live 2 times: .*from snapshot 2 on"):
+        lake_of(monkeypatch, fake).no_data_file_should_be_live_twice()
+
+
+def test_offsets_have_to_be_in_the_newest_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeLake(FILES, PLACES)
+    kafka = SimpleNamespace(ends=lambda topic: {topic: {0: 5}})
+    hops = SimpleNamespace(
+        kafka=SimpleNamespace(topic="trades"), lake=SimpleNamespace(offsets_property="offsets")
+    )
+    run = session_of(scene_of(SENT, "ETHBTC"), lake=fake, kafka=kafka, target=SimpleNamespace(hops=hops))
+    monkeypatch.setattr(session, "current", run)
+    with pytest.raises(AssertionError, match="The newest snapshot carries no offsets"):
+        Lake().source_offsets_should_only_grow()

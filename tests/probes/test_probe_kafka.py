@@ -223,9 +223,11 @@ def test_dead_letters_and_gaps_are_read_as_they_are(topics: Topics, probe: Kafka
     first, second = table.drop(["time_ns"]).to_pylist()
     assert first == {
         "key": None, "value": b"\x00\xff{", "partition": 0, "offset": 0, "reason": "not-json", "source": "ws",
-        "position": "connection:1/frame:2",
+        "position": "connection:1/frame:2", "headers": [
+            ("reason", "not-json"), ("source", "ws"), ("position", "connection:1/frame:2"), ("other", "x"),
+        ],
     }  # fmt: skip
-    assert (second["value"], second["reason"]) == (b"", None)
+    assert (second["value"], second["reason"], second["headers"]) == (b"", None, [])
     (gap,) = probe.gaps(since).to_pylist()
     assert (gap["key"], gap["value"]) == (b"BTCUSDT", b'{"first":1}')
     assert probe.dead_letters(probe.ends()).schema == RECORD

@@ -157,6 +157,19 @@ def test_a_file_that_is_live_twice_is_seen_twice(table: Table, probe: LakeProbe)
     assert [row["file_path"] for row in entries["data_file"].to_pylist()] == [path, path]
 
 
+def test_live_files_are_told_for_each_kept_snapshot(table: Table, probe: LakeProbe) -> None:
+    assert probe.live_files(9) == {}
+    table.append(trades("BTCUSDT", 0, 1))
+    (path,) = probe.state().files
+    table.add_files([path], check_duplicate_files=False)
+    table.delete(EqualTo("trade_id", 0))  # type: ignore[arg-type, call-arg]
+    table.append(trades("BTCUSDT", 1, 1))
+    files = list(probe.live_files(9).values())
+    assert [len(each) for each in files] == [1, 2, 0, 1]
+    assert files[:2] == [[path], [path, path]]
+    assert list(probe.live_files(2).values()) == files[2:]
+
+
 def test_the_shape_is_told_as_plain_data(catalog: SqlCatalog, probe: LakeProbe) -> None:
     catalog.create_namespace(IDENTIFIER[:-1])
     catalog.create_table(IDENTIFIER, SCHEMA, partition_spec=PARTITION_SPEC, sort_order=SORT_ORDER)

@@ -40,6 +40,24 @@ def test_a_hop_that_contradicts_itself_differs() -> None:
     assert compare(seen(*FIVE, trade(3)), seen(*FIVE)).ok
 
 
+def test_hops_that_promise_exactly_once_show_each_trade_equally_often() -> None:
+    def often(left: pa.Table, right: pa.Table) -> Agreement:
+        return agree(left, right, left_hop="lake", right_hop="api", rows_too=True)
+
+    thrice = seen(*FIVE, trade(2), trade(2), trade(4))
+    assert compare(seen(*FIVE), thrice).ok  # where repetitions are allowed
+    for verdict in (often(seen(*FIVE), thrice), often(thrice, seen(*FIVE))):
+        assert (verdict.uneven, verdict.outcome) == (2, Outcome.FAIL)
+        assert [(one.kind, one.trade_id) for one in verdict.anomalies] == [
+            (Kind.DUPLICATED, 2), (Kind.DUPLICATED, 4),
+        ]  # fmt: skip
+    assert often(thrice, thrice).ok  # that both repeat is the matter of another verdict
+    missing = often(thrice, seen(*FIVE[:1], *FIVE[2:]))
+    assert (missing.only_left, missing.uneven) == (1, 1)
+    told = [often(seen(*FIVE), seen(*FIVE)), often(seen(*FIVE), thrice), missing]
+    approve("agreement-equally-often", "\n\n".join(one.sentences() for one in told))
+
+
 def test_times_are_compared_in_the_coarser_unit() -> None:
     left, right = seen(trade(1, event_time=1_999_999)), seen(trade(1, event_time=1_999_001))
     assert agree(left, right, left_hop="kafka", right_hop="lake", event_time_unit="us").ok

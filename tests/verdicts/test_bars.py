@@ -14,7 +14,7 @@ from tickproof.verdicts import Void
 from tickproof.verdicts.bars import INTERVALS, Bar, bars, compare_bars
 from verdicts.small import NOON, table
 
-FIELDS = ("open", "high", "low", "close", "volume", "trades", "vwap")
+FIELDS = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "vwap")
 DAY = 86_400_000_000_000
 
 decimals = st.decimals(min_value=0, max_value=10**18, places=18, allow_nan=False, allow_infinity=False)
@@ -56,6 +56,7 @@ def slow_bars(rows: list[dict[str, Any]], seconds: int) -> dict[tuple[str, int],
             "low": min(Fraction(row["price"]) for row in group),
             "close": Fraction(last["price"]),
             "volume": volume,
+            "quote_volume": turnover,
             "trades": len(group),
             "vwap": Fraction(round(turnover / volume * 10**18), 10**18),  # Python rounds half to even
         }

@@ -1,5 +1,6 @@
 """What a verdict says of one hop: by its guarantee, by name, in plain sentences."""
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import chain
 
@@ -33,6 +34,36 @@ def rows(*ids: int) -> list[dict[str, object]]:
 def test_the_guarantee_decides(guarantee: Guarantee, shown: list[int], outcome: Outcome) -> None:
     verdict = judge(sent(*FIVE), seen(*rows(*shown)), hop="kafka", guarantee=guarantee)
     assert verdict.outcome is outcome
+
+
+SENTINELS = [trade(5, kind="sentinel"), trade(9, "BTCUSDT", kind="sentinel")]
+
+
+@pytest.mark.parametrize(
+    ("plan", "shown", "why"),
+    [
+        (FIVE, [], "losses are excused and nothing of 5 trades was seen"),
+        ([*FIVE[:4], *SENTINELS], FIVE[:4], "losses are excused and none of 2 sentinels was seen"),
+        ([*FIVE[:4], SENTINELS[0]], FIVE[:4], "losses are excused and the sentinel was not seen"),
+        ([*FIVE[:4], *SENTINELS], [*FIVE[:2], trade(9, "BTCUSDT")], None),
+        (FIVE, FIVE[:1], None),  # a part of a flow, that ends before the sentinel
+        ([*FIVE[:4], {**SENTINELS[0], "expect": "absent"}], FIVE[:1], None),
+    ],
+    ids=["nothing", "no sentinel", "not the one sentinel", "one sentinel", "none sent", "none to be seen"],
+)
+def test_where_losses_are_excused_something_has_to_be_seen(
+    plan: list[dict[str, object]], shown: list[dict[str, object]], why: str | None
+) -> None:
+    verdict = judge(sent(*plan), seen(*shown), hop="kafka", guarantee=AT_MOST)
+    assert verdict.void == why
+    assert verdict.outcome is (Outcome.VOID if why else Outcome.PASS)
+    for strict in (EXACTLY, AT_LEAST):
+        assert judge(sent(*plan), seen(*shown), hop="kafka", guarantee=strict).outcome is Outcome.FAIL
+
+
+def test_a_phantom_is_no_proof_that_anything_came() -> None:
+    verdict = judge(sent(*FIVE), seen(trade(6)), hop="kafka", guarantee=AT_MOST)
+    assert verdict.outcome is Outcome.VOID
 
 
 def test_a_lost_trade_is_named_with_both_neighbours_and_where_it_was_seen_last() -> None:
@@ -166,6 +197,20 @@ def test_the_sentences_of_one_fault() -> None:
     approve("verdict-one-lost", verdict.sentences())
 
 
+WAITED = (
+    "Every trade sent should be at lake within 60 s, but nothing moved for 20 s.\n"
+    "Last seen: 4 of 5 trades.\n"
+    "Looked 400 times in 23 s; the figure went from 0 to 4 and last moved 20 s ago."
+)
+
+
+def test_the_sentences_of_a_loss_tell_how_it_was_waited_for() -> None:
+    verdict = judge(sent(*FIVE), seen(*rows(1, 2, 4, 5)), hop="lake", guarantee=EXACTLY)
+    approve("verdict-waited", replace(verdict, waited=WAITED).sentences())
+    whole = judge(sent(*FIVE), seen(*rows(1, 2, 3, 4, 5, 5)), hop="lake", guarantee=EXACTLY)
+    assert "Looked" not in replace(whole, waited=WAITED).sentences()
+
+
 def test_the_sentences_of_every_fault_at_once() -> None:
     plan = sent(
         *(trade(number) for number in range(2_000)), *(trade(number, "BTCUSDT") for number in range(9))
@@ -186,6 +231,9 @@ def test_the_sentences_of_every_fault_at_once() -> None:
     verdict = judge(plan, seen(*shown), hop="lake", guarantee=EXACTLY, order=True, lanes=True)
     assert len(verdict.sentences().splitlines()) <= 8
     approve("verdict-every-fault", verdict.sentences())
+    lines = replace(verdict, waited=WAITED).sentences().splitlines()
+    assert len(lines) == 8
+    assert lines[-1] == WAITED.replace("\n", " ")
 
 
 def test_the_sentences_of_a_void() -> None:

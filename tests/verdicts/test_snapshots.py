@@ -19,12 +19,6 @@ from tickproof.verdicts.snapshots import (
 
 KEY = "tickerplant.offsets"
 SECOND = 1_000_000_000
-EXISTING, ADDED, DELETED = 0, 1, 2
-
-
-def entries(*rows: tuple[int, str]) -> pa.Table:
-    statuses, files = zip(*rows, strict=True) if rows else ((), ())
-    return pa.table({"status": pa.array(statuses, pa.int32()), "file_path": pa.array(files, pa.string())})
 
 
 def offsets(*found: dict[int, int] | None, operation: str = "append") -> list[dict[str, str]]:
@@ -46,8 +40,7 @@ def bounded(times: list[int], files: dict[str, int] | None = None) -> Invariant:
 
 
 SOUND = {
-    "each file live once": no_file_live_twice(entries((ADDED, "a"), (EXISTING, "b"))),
-    "a file moved to another manifest": no_file_live_twice(entries((DELETED, "a"), (EXISTING, "a"))),
+    "each file live once": no_file_live_twice({1: ["a"], 2: ["a", "b"]}),
     "offsets grow": offsets_only_grow(offsets({0: 1, 1: 5}, {0: 2, 1: 5}), key=KEY, ends={0: 2, 1: 9}),
     "a partition is new": offsets_only_grow(offsets({0: 1}, {0: 1, 1: 7}), key=KEY, ends={0: 1, 1: 7}),
     "a rearrangement without offsets": offsets_only_grow(
@@ -62,10 +55,10 @@ SOUND = {
 }
 
 BROKEN = {
-    "live in two manifests": no_file_live_twice(
-        entries((ADDED, "data/x.parquet"), (EXISTING, "data/x.parquet"), (ADDED, "data/y.parquet"))
+    "live twice now": no_file_live_twice({41: ["data/x.parquet"], 42: ["data/x.parquet"] * 2}),
+    "live twice until it was mended": no_file_live_twice(
+        {41: ["x.parquet"] * 3, 42: ["x.parquet"] * 3, 43: ["x.parquet", "y.parquet"]}
     ),
-    "registered twice": no_file_live_twice(entries((ADDED, "data/x.parquet"), (ADDED, "data/x.parquet"))),
     "an offset goes back": offsets_only_grow(offsets({3: 1200}, {3: 1100}), key=KEY, ends={3: 2000}),
     "an offset goes back across a rearrangement": offsets_only_grow(
         [*offsets({3: 1200}), {"operation": "replace"}, *offsets({3: 1100})], key=KEY, ends={3: 2000}
@@ -74,6 +67,9 @@ BROKEN = {
     "ahead of the topic": offsets_only_grow(offsets({0: 1}, {0: 9}), key=KEY, ends={0: 8}),
     "ahead in a partition that is not there": offsets_only_grow(
         offsets({0: 1}, {0: 1, 7: 3}), key=KEY, ends={0: 8}
+    ),
+    "a newest snapshot without offsets": offsets_only_grow(
+        [*offsets({0: 1}, {0: 2}), {"operation": "replace"}], key=KEY, ends={0: 2}
     ),
     "rows without offsets": offsets_only_grow(offsets({0: 1}, None, {0: 2}), key=KEY, ends={0: 2}),
     "no offsets at all": offsets_only_grow(offsets(None, None), key=KEY, ends={0: 2}),
@@ -100,8 +96,8 @@ BROKEN = {
 }  # fmt: skip
 
 NOTHING = {
-    "no file": no_file_live_twice(entries()),
-    "no live file": no_file_live_twice(entries((DELETED, "a"))),
+    "no snapshot": no_file_live_twice({}),
+    "no live file": no_file_live_twice({1: []}),
     "one snapshot with offsets": offsets_only_grow(offsets({0: 1}), key=KEY, ends={0: 1}),
     "one snapshot with totals": additions_equal_rows(totals((5, 5, 0))),
     "no commit": bounded([], {"2026-01-01": 1}),

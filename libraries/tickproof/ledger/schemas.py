@@ -12,6 +12,8 @@ STORED = "stored"  # must reach every hop
 QUARANTINED = "quarantined"  # garbage: must be in the dead letters and nowhere else
 ABSENT = "absent"  # must not appear anywhere
 
+SENTINEL = "sentinel"  # the kind of the last trade of each symbol, sent behind all that could go wrong
+
 TRADE = pa.schema(
     [
         ("symbol", pa.string()),
@@ -34,7 +36,7 @@ SENT = pa.schema(
         ("copies", pa.int32()),  # times put on the wire live; 0: sent into a gap
         ("repairable", pa.bool_()),  # the venue's REST knows it
         ("expect", pa.string()),  # STORED, QUARANTINED or ABSENT
-        ("kind", pa.string()),  # "trade", "sentinel" or the name of a garbage kind
+        ("kind", pa.string()),  # "trade", SENTINEL or the name of a garbage kind
         ("price_text", pa.string()),  # the venue's own text
         ("quantity_text", pa.string()),
         ("venue_time_ns", pa.int64()),

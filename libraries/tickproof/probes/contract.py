@@ -1,14 +1,16 @@
 """An API judged by the contract that it publishes itself (OpenAPI)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import requests
-from openapi_core import OpenAPI
+from openapi_core import Config, OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 from openapi_core.exceptions import OpenAPIError
+from openapi_core.templating.paths.exceptions import PathNotFound
 
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.web import CONNECT_S, cause, session_for
@@ -29,6 +31,9 @@ HOSTILE = (
     "x" * 5000,
 )
 """Texts that no parameter of a market-data API can mean."""
+
+IN_A_HEADER = tuple(text for text in HOSTILE if text.isprintable())
+"""Those of them that HTTP lets a header carry at all."""
 
 Value = str | int | Sequence[str]
 """What a parameter may be; a list repeats it."""
@@ -58,15 +63,23 @@ class Route:
         path: As published, with `{names}` for its path parameters.
         parameters: Name, place (`path`, `query`, `header`) and schema of each parameter.
         guarded: Whether the contract says that a key is needed.
+        media_types: In which forms a good answer may come.
     """
 
     path: str
     parameters: tuple[tuple[str, str, Mapping[str, Any]], ...]
     guarded: bool
+    media_types: frozenset[str] = frozenset()
 
     def named(self, place: str) -> list[str]:
         """Return the names of the parameters in a place."""
         return [name for name, where, _ in self.parameters if where == place]
+
+    def schema(self, name: str) -> Mapping[str, Any] | None:
+        """Return the schema of a parameter of the query; None where there is no such parameter."""
+        return next(
+            (schema for found, where, schema in self.parameters if (found, where) == (name, "query")), None
+        )
 
 
 class Contract:
@@ -111,22 +124,50 @@ class Contract:
             if operation is None:
                 continue
             found = [*operations.get("parameters", []), *operation.get("parameters", [])]
-            parameters = tuple((one["name"], one["in"], one.get("schema", {})) for one in found)
+            parameters = tuple((one["name"], one["in"], self._whole(one.get("schema", {}))) for one in found)
             guarded = bool(operation["security"]) if "security" in operation else everywhere
-            yield Route(path, parameters, guarded)
+            good = operation.get("responses", {}).get("200", {})
+            yield Route(path, parameters, guarded, frozenset(good.get("content", {})))
 
-    def call(self, path: str, parameters: Mapping[str, Value] | None = None) -> requests.Response:
+    def _whole(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a schema with what it refers to (one step, as enumerations are published)."""
+        found: Any = self.document
+        reference = schema.get("$ref")
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            return schema
+        for part in reference[2:].split("/"):
+            found = found.get(part, {})
+        return {**found, **schema}
+
+    def call(
+        self,
+        path: str,
+        parameters: Mapping[str, Value] | None = None,
+        *,
+        headers: Mapping[str, str | bytes] | None = None,
+    ) -> requests.Response:
         """Call a path (with its path parameters filled in) by GET.
+
+        Args:
+            path: The path.
+            parameters: Query parameters; a list repeats its parameter.
+            headers: Further headers, or others in the place of the usual ones.
 
         Raises:
             HopUnreachableError: The API does not answer.
         """
-        return self._send(path, parameters or {})
+        return self._send(path, parameters or {}, headers)
 
-    def _send(self, path: str, parameters: Mapping[str, Value]) -> requests.Response:
+    def _send(
+        self,
+        path: str,
+        parameters: Mapping[str, Value],
+        headers: Mapping[str, str | bytes] | None = None,
+    ) -> requests.Response:
         try:
             return self.http.get(
                 self.url + path,
+                headers=dict(headers or {}),
                 params=dict(parameters),
                 timeout=(CONNECT_S, self.timeout),
                 allow_redirects=False,
@@ -138,21 +179,66 @@ class Contract:
 
     @cached_property
     def _openapi(self) -> OpenAPI:
-        return OpenAPI.from_dict({**self.document, "servers": [{"url": self.url}]})
+        return _checker(json.dumps({**self.document, "servers": [{"url": self.url}]}))
+
+    def refusal_fault(self, answer: requests.Response, status: int) -> str | None:
+        """Tell in a sentence why a refusal is not the problem that it should be, or is not as published, or None.
+
+        Where nothing is published for the path, only the form of the problem counts.
+
+        Args:
+            answer: What the API answered.
+            status: The status it should have.
+        """
+        return problem_fault(answer, status) or self._fault(answer, unknown_path=None)
 
     def fault(self, answer: requests.Response) -> str | None:
         """Tell in a sentence what of an answer is not as published, or None."""
+        return self._fault(answer, unknown_path="nothing is published for this path")
+
+    def _fault(self, answer: requests.Response, *, unknown_path: str | None) -> str | None:
         try:
             self._openapi.validate_response(
                 RequestsOpenAPIRequest(answer.request), RequestsOpenAPIResponse(answer)
             )
+        except PathNotFound:
+            return unknown_path
         except OpenAPIError as error:
             reason: BaseException = error
             while reason.__cause__ is not None:
                 reason = reason.__cause__
             details = "; ".join(str(one.message) for one in getattr(reason, "schema_errors", []) or [])
-            return details or str(reason)
+            return (details or str(reason))[:300]
         return None
+
+
+@cache
+def _checker(document: str) -> OpenAPI:
+    """Return what holds answers against a contract; to make it takes a third of a second."""
+    contract = json.loads(document)
+    readers: dict[str, Callable[..., Any]] = {
+        kind: json.loads if kind.endswith(("+json", "/json")) else _as_text
+        for kind in _media_types(contract)
+        if kind not in {"application/json", "text/plain"}
+    }
+    return OpenAPI.from_dict(contract, config=Config(extra_media_type_deserializers=readers))
+
+
+def _media_types(node: object) -> Iterator[str]:
+    """Yield the media types of all contents of a contract."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == "content" and isinstance(value, dict):
+                yield from value
+            yield from _media_types(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _media_types(value)
+
+
+def _as_text(content: bytes, **_: str) -> str:
+    """Read what a contract calls a string: its bytes, whatever they mean."""
+    return content.decode("latin-1")
 
 
 def problem_fault(answer: requests.Response, status: int) -> str | None:

@@ -36,9 +36,10 @@ RECORD = pa.schema(
         ("reason", pa.string()),
         ("source", pa.string()),
         ("position", pa.string()),
+        ("headers", pa.map_(pa.string(), pa.string())),
     ]
 )
-"""A record as it is. The last three are the headers that the target names for dead letters, else null."""
+"""A record as it is, with all its headers as texts; before them those that the target names for dead letters."""
 
 _BATCH = 20_000
 
@@ -190,8 +191,8 @@ class KafkaProbe:
         rows: list[tuple[object, ...]] = []
         batches = self._batches(topic, self._ranges(topic, since, until))
         for message in itertools.chain.from_iterable(batch.messages for batch in batches):
-            headers = dict(message.headers() or [])
-            texts = [_text(headers.get(name)) if name else None for name in names] or [None] * 3
+            headers = {name: _text(value) for name, value in dict(message.headers() or []).items()}
+            texts = [headers.get(name) if name else None for name in names] or [None] * 3
             rows.append(
                 (
                     message.key(),
@@ -200,6 +201,7 @@ class KafkaProbe:
                     message.offset(),
                     message.timestamp()[1] * 1_000_000,
                     *texts,
+                    list(headers.items()),
                 )
             )
         columns = zip(*rows, strict=True) if rows else ((),) * len(RECORD)

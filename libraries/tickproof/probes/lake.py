@@ -203,6 +203,36 @@ class LakeProbe:
 
         return self._reading(look)
 
+    def live_files(self, most: int) -> dict[int, list[str]]:
+        """Return the live data files of the newest snapshots that are kept, each as often as it is listed.
+
+        Args:
+            most: How many snapshots to look at, at most; a manifest that several share is read once.
+
+        Returns:
+            By snapshot, oldest first.
+
+        Raises:
+            HopUnreachableError: The catalog does not answer or the table is not there.
+        """
+
+        def look(table: Table) -> dict[int, list[str]]:
+            listed: dict[str, list[str]] = {}
+            found: dict[int, list[str]] = {}
+            kept = sorted(
+                table.metadata.snapshots, key=lambda one: (one.sequence_number or 0, one.timestamp_ms)
+            )
+            for snapshot in kept[-most:]:
+                files = found.setdefault(snapshot.snapshot_id, [])
+                for manifest in snapshot.manifests(table.io):
+                    if manifest.manifest_path not in listed:
+                        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+                        listed[manifest.manifest_path] = [entry.data_file.file_path for entry in entries]
+                    files += listed[manifest.manifest_path]
+            return found
+
+        return self._reading(look)
+
     def shape(self) -> dict[str, Any]:
         """Return schema, partition spec and sort order as plain data, to be compared with what is published.
 

@@ -26,6 +26,7 @@ from tickproof.target.model import (
     SecretSource,
     Stack,
     Target,
+    TimeRange,
     TradesRoute,
     Waits,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Stack",
     "Target",
     "TargetError",
+    "TimeRange",
     "TradesRoute",
     "Waits",
     "find",

@@ -21,8 +21,8 @@ _VWAP_DIGITS = Decimal(1).scaleb(-18)
 class Bar:
     """What happened to one symbol in one slice of time.
 
-    `open` and `close` are the prices of the first and last trade by (event time, trade id). `vwap` is
-    sum(price x quantity) / sum(quantity), rounded half to even at 18 digits behind the point.
+    `open` and `close` are the prices of the first and last trade by (event time, trade id). `quote_volume` is
+    sum(price x quantity), exactly; `vwap` is that by sum(quantity), rounded half to even at 18 digits behind the point.
     """
 
     symbol: str
@@ -32,6 +32,7 @@ class Bar:
     low: Decimal
     close: Decimal
     volume: Decimal
+    quote_volume: Decimal
     trades: int
     vwap: Decimal
 
@@ -61,7 +62,18 @@ def _bar(symbol: str, start_ns: int, rows: Sequence[tuple[str, int, int, Decimal
         volume = _EXACT.add(volume, quantity)
         turnover = _EXACT.add(turnover, _EXACT.multiply(price, quantity))
     vwap = _EXACT.quantize(_EXACT.divide(turnover, volume), _VWAP_DIGITS) if volume else Decimal(0)
-    return Bar(symbol, start_ns, prices[0], max(prices), min(prices), prices[-1], volume, len(rows), vwap)
+    return Bar(
+        symbol=symbol,
+        start_ns=start_ns,
+        open=prices[0],
+        high=max(prices),
+        low=min(prices),
+        close=prices[-1],
+        volume=volume,
+        quote_volume=turnover,
+        trades=len(rows),
+        vwap=vwap,
+    )
 
 
 @dataclass(frozen=True, slots=True)

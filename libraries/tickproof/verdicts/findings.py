@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NAMED_A_LINE = 3
+MOST_LINES = 8
 SENT_ONLY = "sent"
 
 
@@ -145,6 +146,7 @@ class HopVerdict:
         repaired: Rows that came by repair and not from the live stream.
         anomalies: The first anomalies of each kind by name; the counts above count all.
         void: Why no verdict can be given, or None.
+        waited: Why the wait for it ended, how long and how often it was looked at; empty when all came.
     """
 
     hop: str
@@ -160,6 +162,7 @@ class HopVerdict:
     repaired: int = 0
     anomalies: tuple[Anomaly, ...] = ()
     void: str | None = None
+    waited: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -198,7 +201,8 @@ class HopVerdict:
         lines = [f"{self.hop} should show {self._promise()}, but {self._wrong()}."]
         lines += [self._line(kind) for kind in self.broken]
         excused = self._excused().strip()
-        return "\n".join(lines + ([excused] if excused else []))
+        lines += [excused] if excused else []
+        return "\n".join(lines + self._how_it_was_waited_for(MOST_LINES - len(lines)))
 
     def fail_if_any(self) -> None:
         """Raise what the verdict means.
@@ -211,6 +215,13 @@ class HopVerdict:
             raise Void(self.sentences())
         if self.outcome is Outcome.FAIL:
             raise AssertionError(self.sentences())
+
+    def _how_it_was_waited_for(self, room: int) -> list[str]:
+        """Tell why the wait for a lost trade ended, in so many lines."""
+        lines = self.waited.splitlines() if Kind.LOST in self.broken else []
+        if len(lines) <= room:
+            return lines
+        return [*lines[: room - 1], " ".join(lines[room - 1 :])] if room else []
 
     def _promise(self) -> str:
         more = ["unaltered"]

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickproof.ledger.rows import AnyRows, batches_of
-from tickproof.verdicts.findings import SENT_ONLY, Anomaly, Guarantee, HopVerdict, Kind
+from tickproof.ledger.schemas import SENTINEL, STORED
+from tickproof.verdicts.findings import EXCUSED, SENT_ONLY, Anomaly, Guarantee, HopVerdict, Kind
 from tickproof.verdicts.keys import Ints
 from tickproof.verdicts.order import Lanes, Order, position_in_lane, repaired
 from tickproof.verdicts.reference import Located, Reference, seen_batches, sent_reference
@@ -81,7 +82,6 @@ def judge(
         [] if stand is None else [stand.name(int(one), int(two)) for one, two in inversions[:max_named]],
         [] if spread is None else [spread.name(int(code)) for code in split[:max_named]],
     ]
-    nothing = len(reference.keys) == 0 and tally.phantom == 0
     return HopVerdict(
         hop=hop,
         guarantee=guarantee,
@@ -95,8 +95,31 @@ def judge(
         split=None if spread is None else len(split),
         repaired=repairs,
         anomalies=fairly(named, max_named),
-        void="nothing was sent" if nothing else None,
+        void=_void(sent, reference, tally, guarantee),
     )
+
+
+def _void(sent: AnyRows, reference: Reference, tally: Tally, guarantee: Guarantee) -> str | None:
+    """Say why no verdict can be given: where losses are excused, only what came proves that anything was looked at."""
+    if not len(reference.keys):
+        return None if tally.phantom else "nothing was sent"
+    if Kind.LOST not in EXCUSED[guarantee]:
+        return None
+    if not tally.counts.any():
+        return f"losses are excused and nothing of {len(reference.keys):,} trades was seen"
+    sentinels = np.unique(np.concatenate([np.empty(0, np.int64), *_sentinels(sent, reference)]))
+    if len(sentinels) and not tally.counts[sentinels].any():
+        told = "the sentinel was" if len(sentinels) == 1 else f"none of {len(sentinels):,} sentinels was"
+        return f"losses are excused and {told}{' not' if len(sentinels) == 1 else ''} seen"
+    return None
+
+
+def _sentinels(sent: AnyRows, reference: Reference) -> Iterator[Ints]:
+    """Yield the positions of the last trade of each symbol's sequence."""
+    for batch in batches_of(sent, ("symbol", "trade_id", "kind", "expect")):
+        if "kind" in batch.schema.names:
+            mine = pc.and_(pc.equal(batch.column("kind"), SENTINEL), pc.equal(batch.column("expect"), STORED))
+            yield reference.locate(batch.filter(pc.fill_null(mine, False))).only_known().positions
 
 
 def fairly(named: Sequence[Sequence[Anomaly]], at_most: int) -> tuple[Anomaly, ...]:

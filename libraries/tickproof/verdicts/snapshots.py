@@ -6,16 +6,13 @@ https://iceberg.apache.org/spec/#manifests and #snapshots.
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tickproof.verdicts.findings import Void
-
-LIVE = (0, 1)
-"""Status of a manifest entry that is live: existing or added (2 is deleted)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +67,24 @@ def lineage(snapshots: pa.Table, current: int) -> list[dict[str, str]]:
     return found[::-1]
 
 
-def no_file_live_twice(entries: pa.Table) -> Invariant:
-    """No data file may be live in more than one manifest entry: its rows would count twice.
+def no_file_live_twice(live: Mapping[int, Sequence[str]]) -> Invariant:
+    """No data file may be live in more than one manifest entry of a snapshot: its rows would count twice.
 
     Args:
-        entries: Columns `status` (int) and `file_path` (text) of all manifest entries of one snapshot.
+        live: The live data files of each snapshot, oldest first, as often as they are listed.
     """
-    live = entries.filter(pc.is_in(entries["status"], pa.array(LIVE, entries["status"].type)))
-    counts = live.group_by("file_path").aggregate([("status", "count")])
-    twice = counts.filter(pc.greater(counts["status_count"], 1))
+    first: dict[tuple[str, int], int] = {}
+    for snapshot, files in live.items():
+        for path, n in Counter(files).items():
+            if n > 1:
+                first.setdefault((path, n), snapshot)
     return Invariant(
         "Each data file should be live once",
-        counts.num_rows,
+        len({path for files in live.values() for path in files}),
         "data files",
         tuple(
-            f"{path.rpartition('/')[2]} is live {n} times: its rows count {n} times."
-            for path, n in zip(twice["file_path"].to_pylist(), twice["status_count"].to_pylist(), strict=True)
+            f"{path.rpartition('/')[2]} is live {n} times: its rows count {n} times (from snapshot {snapshot} on)."
+            for (path, n), snapshot in first.items()
         ),
     )
 
@@ -105,10 +104,12 @@ def offsets_only_grow(
     before: dict[int, int] = {}
     for n, summary in enumerate(summaries):
         if key not in summary:
-            if summary.get("operation") == "append":
+            if n + 1 == len(summaries):
+                breaches.append(f"The newest snapshot carries no {key}, so a restart does not know where to go on.")
+            elif summary.get("operation") == "append":
                 breaches.append(f"Snapshot {n + 1} of {len(summaries)} adds rows and carries no {key}.")
             continue
-        now = _offsets(summary[key])
+        now = offsets_in(summary[key])
         if now is None:
             breaches.append(f"Snapshot {n + 1} of {len(summaries)} has a {key} that is no map of offsets.")
             continue
@@ -210,7 +211,8 @@ def commits_bounded(
     return Invariant("Commits and files should stay bounded", len(times), "commits", tuple(breaches))
 
 
-def _offsets(text: str) -> dict[int, int] | None:
+def offsets_in(text: str) -> dict[int, int] | None:
+    """Read a map of source offsets (JSON: partition to next offset); None where the text is none."""
     try:
         return {int(partition): int(offset) for partition, offset in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError):
