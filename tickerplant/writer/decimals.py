@@ -17,34 +17,28 @@ from tickerplant.lake.schema import PRECISION, SCALE
 
 TYPE = pa.decimal128(PRECISION, SCALE)
 
-NOT_A_NUMBER = "not-a-number-price"
-INEXACT = "inexact-number"
-
 _WHOLE_DIGITS = PRECISION - SCALE
 _SURE = rf"^-?[0-9]{{1,{_WHOLE_DIGITS}}}(\.[0-9]{{1,{SCALE}}})?$"
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,6})?", re.ASCII)
 _ZERO = pa.scalar(0, TYPE)
 
 
-def exact(texts: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+def exact(texts: pa.Array) -> tuple[pa.Array, list[int]]:
     """Convert texts without nulls into decimals.
 
     Returns:
-        The decimals, null where a text was refused, and the reason of each refusal by its row.
+        The decimals, null where a text was refused, and the rows of those.
     """
     sure = pc.match_substring_regex(texts, _SURE)
     if pc.all(sure, min_count=0).as_py():
-        return texts.cast(TYPE), {}
+        return texts.cast(TYPE), []
     values = pc.if_else(sure, texts, None).cast(TYPE).to_pylist()
-    refused: dict[int, str] = {}
+    refused: list[int] = []
     for row in np.flatnonzero(~np.asarray(sure)).tolist():
         text = texts[row].as_py()
-        if not _NUMBER.fullmatch(text):
-            refused[row] = NOT_A_NUMBER
-        elif (value := _fitting(text)) is None:
-            refused[row] = INEXACT
-        else:
-            values[row] = value
+        values[row] = _fitting(text) if _NUMBER.fullmatch(text) else None
+        if values[row] is None:
+            refused.append(row)
     return pa.array(values, TYPE), refused
 
 

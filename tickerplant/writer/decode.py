@@ -15,11 +15,12 @@ from tickerplant.writer.source import Polled
 
 NOT_JSON = "not-json"
 MISSING_FIELD = "missing-field"
-NUMBER_PRICE = "number-price"
+NUMBER = {"price": "number-price", "quantity": "number-size"}
 WRONG_TYPE = "wrong-type"
 ID_OUT_OF_RANGE = "id-out-of-range"
 TIME_OUT_OF_RANGE = "time-out-of-range"
-NEGATIVE_SIZE = "negative-size"
+NOT_A_NUMBER = {"price": "not-a-number-price", "quantity": "not-a-number-size"}
+NEGATIVE = {"price": "negative-price", "quantity": "negative-size"}
 UNKNOWN_SIDE = "unknown-side"
 UNKNOWN_SOURCE = "unknown-source"
 EMPTY_SYMBOL = "empty-symbol"
@@ -148,8 +149,9 @@ def _explain(value: bytes | None) -> str:
         return NOT_JSON
     if any(message.get(name) is None for name in _WIRE_SCHEMA.names):
         return MISSING_FIELD
-    if any(isinstance(message[name], int | float) for name in ("price", "quantity")):
-        return NUMBER_PRICE
+    for name, reason in NUMBER.items():
+        if isinstance(message[name], int | float) and not isinstance(message[name], bool):
+            return reason
     identity = message["trade_id"]
     if isinstance(identity, int) and not isinstance(identity, bool) and not -(2**63) <= identity < 2**63:
         return ID_OUT_OF_RANGE
@@ -179,9 +181,9 @@ def _check(wire: pa.Table) -> tuple[dict[str, pa.Array], dict[int, str]]:
         rows[name] = columns[f"{name}_us"].view(pa.timestamp("us", tz="UTC"))
     for name in ("price", "quantity"):
         rows[name], inexact = decimals.exact(columns[name])
-        for row, reason in inexact.items():
-            refused.setdefault(row, reason)
-        refuse(decimals.negative(rows[name]), NEGATIVE_SIZE)
+        for row in inexact:
+            refused.setdefault(row, NOT_A_NUMBER[name])
+        refuse(decimals.negative(rows[name]), NEGATIVE[name])
     refuse(~np.asarray(pc.is_in(columns["side"], pa.array(["buy", "sell"]))), UNKNOWN_SIDE)
     refuse(~np.asarray(pc.is_in(columns["source"], pa.array(["live", "rest"]))), UNKNOWN_SOURCE)
     return rows, refused
