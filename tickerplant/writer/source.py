@@ -1,6 +1,7 @@
 """Where messages come from: partitions of one Kafka topic, read from offsets that the table tells."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,8 @@ GROUP = "tickerplant-writer"
 # Bounds what librdkafka reads ahead, so that a backlog does not become memory.
 _READ_AHEAD_KIB = 4_096
 _FETCH_BYTES = 2_097_152
+
+_LOOK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,22 @@ class KafkaSource:
         bootstrap: address of the brokers.
         topic: the topic to read.
         log: takes what goes wrong on the way.
+        look_every: seconds between two looks for partitions that were added to the topic.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, bootstrap: str, topic: str, log: Log) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        log: Log,
+        *,
+        look_every: float = _LOOK_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._look_every = look_every
+        self._clock = clock
+        self._next_look = 0.0
         self._topic = topic
         self._log = log
         self._unreachable: str | None = None
@@ -113,12 +129,13 @@ class KafkaSource:
         if found.error is not None or not found.partitions:
             raise TopicMissingError(f"the topic {self._topic} does not exist")
         self._positions = {number: offsets.get(number, kafka.OFFSET_BEGINNING) for number in found.partitions}
-        self._consumer.assign(
-            [kafka.TopicPartition(self._topic, number, at) for number, at in self._positions.items()]
-        )
+        self._assign()
+        self._next_look = self._clock() + self._look_every
 
     def poll(self, limit: int, seconds: float) -> Polled:
         """Return up to `limit` messages; wait at most `seconds`."""
+        if self._unreachable is None and self._clock() >= self._next_look:
+            self._take_new_partitions()
         values: list[bytes | None] = []
         partitions: list[int] = []
         offsets: list[int] = []
@@ -163,6 +180,25 @@ class KafkaSource:
     def close(self) -> None:
         """Leave; waits for offsets that are on their way."""
         self._consumer.close()
+
+    def _assign(self) -> None:
+        self._consumer.assign(
+            [kafka.TopicPartition(self._topic, number, at) for number, at in self._positions.items()]
+        )
+
+    def _take_new_partitions(self) -> None:
+        """Read partitions that were added to the topic too, each from its beginning."""
+        self._next_look = self._clock() + self._look_every
+        try:
+            found = self._consumer.list_topics(self._topic, timeout=1.0).topics[self._topic]
+        except kafka.KafkaException as error:
+            self._log.debug("kafka", reason=error.args[0].str())
+            return
+        added = sorted(found.partitions.keys() - self._positions.keys())
+        if found.error is None and added:
+            self._positions |= dict.fromkeys(added, kafka.OFFSET_BEGINNING)
+            self._assign()
+            self._log.info("partitions added", partitions=added)
 
     def _tell_of_jumps(self, polled: Polled) -> None:
         """Say so when the topic no longer holds what was to be read next, or was made anew."""

@@ -1,5 +1,6 @@
 """The writer as a process, beside the real broker."""
 
+import io
 import json
 import os
 import signal
@@ -16,11 +17,12 @@ import confluent_kafka as kafka
 import pytest
 from common.ports import new_port
 from common.waits import PATIENCE, until
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 from writer_support import encode, repeated, stored, table_at, trade
 
+from tickerplant.service import Log
 from tickerplant.writer.failpoints import POINTS
-from tickerplant.writer.source import GROUP
+from tickerplant.writer.source import GROUP, KafkaSource
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -208,6 +210,41 @@ def test_it_becomes_ready_stores_quarantines_counts_and_ends_cleanly(
     committed = consumer.committed(partitions, timeout=PATIENCE)
     consumer.close()
     assert sum(max(0, place.offset) for place in committed) == 451
+
+
+def test_partitions_that_are_added_later_are_read_from_their_beginning(
+    broker: Broker, topics: tuple[str, str]
+) -> None:
+    now, logged = [0.0], io.StringIO()
+    source = KafkaSource(
+        broker.address, topics[0], Log("writer", stream=logged), look_every=30.0, clock=lambda: now[0]
+    )
+    broker.write(topics[0], *(b"%d" % number for number in range(50)))
+    source.start({})
+    values: list[bytes | None] = []
+
+    def poll(count: int) -> bool:
+        values.extend(source.poll(20, 0.1).values)
+        return len(values) >= count
+
+    until(lambda: poll(50))
+    (done,) = broker.admin.create_partitions([NewPartitions(topics[0], PARTITIONS + 2)]).values()
+    done.result(PATIENCE)
+    producer = kafka.Producer({"bootstrap.servers": broker.address, "acks": "all", **QUIET})
+    for number, partition in ((50, PARTITIONS), (51, PARTITIONS + 1), (52, 0)):
+        producer.produce(topics[0], b"%d" % number, partition=partition)
+    assert producer.flush(PATIENCE) == 0
+    until(lambda: poll(51))
+    assert values[-1] == b"52"
+    now[0] = 29.0
+    poll(0)
+    assert "partitions added" not in logged.getvalue()
+    now[0] = 31.0
+    until(lambda: poll(53))
+    assert sorted(int(value or b"") for value in values) == list(range(53))
+    lag = until(source.lag)
+    assert lag == dict.fromkeys(range(PARTITIONS + 2), 0)
+    source.close()
 
 
 def test_bad_messages_as_large_as_the_broker_takes_do_not_stop_it(
