@@ -1,8 +1,11 @@
 """Bars and summaries against a second way to compute them: fractions, one trade at a time."""
 
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -10,9 +13,10 @@ from api_support import NOON, Api, Lake, make_api, rows, trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickerplant.api.bars import Bars, Interval
+from tickerplant.api.answers import bar_row
+from tickerplant.api.bars import Bar, Bars, Interval
 from tickerplant.api.exact import decimal_text, wide
-from tickerplant.api.store import SymbolTrades
+from tickerplant.api.store import EARLIEST, LATEST, SymbolTrades
 from tickerplant.api.store.blocks import make_block
 
 PRICES = st.decimals("0.000000000000000001", "99999999999999999999", places=18) | st.sampled_from(
@@ -67,6 +71,78 @@ def test_a_bar_is_whole_and_pages_hold_each_once(lake: Lake, api: Api) -> None:
         cursor = {"cursor": answer["next_cursor"]}
         lake.expire()
     assert found == every
+
+
+class Counting(Bars):
+    """Counts the trades that bars are made of."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    def make(self, trades: SymbolTrades, width: int) -> list[Bar]:
+        self.rows.append(len(trades.times))
+        return super().make(trades, width)
+
+
+def counted(lake: Lake) -> tuple[Api, Counting]:
+    bars = Counting()
+    return make_api(lake, lambda parts: replace(parts, bars=bars)), bars
+
+
+def every_bar(api: Api, **asked: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    following: dict[str, str] = {}
+    while True:
+        answer = api.get("/v1/bars", **asked, **following).json()
+        found += answer["data"]
+        if answer["next_cursor"] is None:
+            return found
+        following = {"cursor": answer["next_cursor"]}
+
+
+def test_a_page_of_bars_reads_little_more_than_its_own_trades(lake: Lake) -> None:
+    second, day = 1_000_000, 86_400_000_000
+    midnight = NOON // day * day
+    for number in range(3):
+        first = midnight + number * day + 3_600 * second
+        lake.append(*[trade("AAA", number * 10_000 + i, first + i * second // 4) for i in range(4_000)])
+    api, bars = counted(lake)
+    page = api.get("/v1/bars", symbol="AAA", interval="1s", limit=10).json()["data"]
+    assert [bar["trades"] for bar in page] == [4] * 10
+    assert sum(bars.rows) == 44
+    bars.rows.clear()
+    every = every_bar(api, symbol="AAA", interval="1s", limit=100)
+    assert len(every) == 3_000
+    assert sum(bars.rows) <= 1.5 * 12_000
+    bars.rows.clear()
+    assert [bar["trades"] for bar in every_bar(api, symbol="AAA", interval="1d", limit=1)] == [4_000] * 3
+    assert max(bars.rows) == 4_000  # never more than a day at once
+    assert sum(bars.rows) <= 2 * 12_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_pages_of_bars_are_the_bars_of_all_trades_at_once(data: st.DataObject) -> None:
+    day = 86_400_000_000
+    days = st.integers(-2, 40).map(lambda number: number * day)
+    moments = data.draw(
+        st.lists(
+            st.builds(int.__add__, days, st.integers(0, 4_000_000) | st.integers(0, day - 1)), max_size=12
+        )
+    )
+    interval = data.draw(st.sampled_from(Interval))
+    limit = data.draw(st.integers(1, 5))
+    with TemporaryDirectory() as folder:
+        lake = Lake(Path(folder))
+        lake.create()
+        for half in (moments[::2], moments[1::2]):
+            if half:
+                lake.append(*[trade("AAA", at % 10**9, at) for at in half], trade("BBB", 1, day))
+        api = make_api(lake)
+        store = api.parts.store
+        trades = store.of_symbol(store.newest(), "AAA", EARLIEST, LATEST)
+        wanted = [bar_row(bar) for bar in Bars().make(trades, interval.us)]
+        assert every_bar(api, symbol="AAA", interval=interval.value, limit=limit) == wanted
 
 
 def test_a_day_is_summed_up_in_utc(lake: Lake, api: Api) -> None:

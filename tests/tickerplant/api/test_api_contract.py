@@ -58,7 +58,7 @@ def test_errors_are_published_as_problems(filled: Api) -> None:
     for path, operations in document["paths"].items():
         responses = operations["get"]["responses"]
         assert "422" not in responses
-        wanted = {"400", "413", "414", "431", "500"}
+        wanted = {"400", "408", "413", "414", "431", "500"}
         wanted |= {"401", "403", "429", "503"} if path.startswith("/v1/") else set()
         assert wanted <= responses.keys(), path
         for status, response in responses.items():

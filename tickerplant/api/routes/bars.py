@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from tickerplant.api import models
 from tickerplant.api.answers import bar_row, json_response, snapshot_text, summary_body
+from tickerplant.api.bars import Bar
 from tickerplant.api.cursors import Cursor, question_digest
 from tickerplant.api.parameters import (
     AsOf,
@@ -46,7 +47,12 @@ def add_bars(router: APIRouter, parts: Parts) -> None:
             start = cursor.position.event_time
 
         def work(view: View) -> Response:
-            made = parts.bars.make(parts.store.of_symbol(view, asked.symbol, start, end), width)
+            made: list[Bar] = []
+            spans = parts.store.walk_symbol(view, asked.symbol, start, end, step=width, steps=asked.limit + 1)
+            for trades in spans:
+                made += parts.bars.make(trades, width)
+                if len(made) > asked.limit:
+                    break
             following = None
             if len(made) > asked.limit and view.snapshot is not None:
                 position = Position(made[asked.limit].start, asked.symbol, 0)

@@ -4,6 +4,7 @@ Each block is sorted, so a page needs no more rows of any block than it has itse
 after the page's last row are never opened.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 from tickerplant.api.exact import Wide, concatenate, wide
 from tickerplant.api.store.blocks import PAGE_SCHEMA, Block, Blocks, Ints, Key
 from tickerplant.api.store.snapshots import EARLIEST, LATEST, View
+from tickerplant.api.times import US_PER_DAY
 
 Rows = npt.NDArray[np.integer]
 
@@ -109,9 +111,38 @@ def read_page(blocks: Blocks, view: View, wanted: Selection, after: Position | N
 
 def read_symbol(blocks: Blocks, view: View, symbol: str, start: int, end: int) -> SymbolTrades:
     """Return all trades of a symbol with event times in [start, end)."""
+    parts = blocks.parts(view, frozenset([symbol]), start, end)
+    return _collect(view, map(blocks.load, parts), symbol, start, end)
+
+
+def walk_symbol(
+    blocks: Blocks, view: View, symbol: str, start: int, end: int, *, step: int, steps: int
+) -> Iterator[SymbolTrades]:
+    """Yield the trades of a symbol in [start, end) in order, a span of time after the other.
+
+    A span begins at a multiple of `step` (or at `start`) and ends at one (or at `end`). The first is `steps` of
+    them long, each further one twice as long as the one before, but none goes beyond its day in UTC: so whoever
+    has enough has read little more than that, and never holds more than a day.
+    """
+    parts = blocks.parts(view, frozenset([symbol]), start, end)
+    if any(part.first == EARLIEST or part.last == LATEST for part in parts):
+        # Files that do not say when their trades were: no writer of ours makes them.
+        yield _collect(view, map(blocks.load, parts), symbol, start, end)
+        return
+    span = min(step * steps, US_PER_DAY)
+    at = start
+    while parts and at < end:
+        at = max(at, parts[0].first // step * step)
+        until = min(end, at + span, (at // US_PER_DAY + 1) * US_PER_DAY)
+        near = [part for part in parts if part.first < until]
+        yield _collect(view, map(blocks.load, near), symbol, at, until)
+        parts = [part for part in parts if part.last >= until]
+        at, span = until, min(2 * span, US_PER_DAY)
+
+
+def _collect(view: View, loaded: Iterable[Block], symbol: str, start: int, end: int) -> SymbolTrades:
     times, ids, prices, quantities = [], [], [], []
-    for part in blocks.parts(view, frozenset([symbol]), start, end):
-        block = blocks.load(part)
+    for block in loaded:
         rows = _counted(view, block, _between(block.rows_of(symbol), block.before(start), block.before(end)))
         taken = pa.array(rows)
         times.append(block.times[rows])

@@ -1,11 +1,21 @@
 """The store: what the API asks the table of trades."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 from pyiceberg.table.snapshots import Snapshot
 
 from tickerplant.api.store.blocks import Blocks
 from tickerplant.api.store.digests import Digests, SymbolFacts
-from tickerplant.api.store.pages import Page, Position, Selection, SymbolTrades, read_page, read_symbol
+from tickerplant.api.store.pages import (
+    Page,
+    Position,
+    Selection,
+    SymbolTrades,
+    read_page,
+    read_symbol,
+    walk_symbol,
+)
 from tickerplant.api.store.snapshots import Snapshots, View
 
 
@@ -49,6 +59,15 @@ class TradeStore:
     def of_symbol(self, view: View, symbol: str, start: int, end: int) -> SymbolTrades:
         """Return all trades of a symbol in [start, end)."""
         return read_symbol(self._blocks, view, symbol, start, end)
+
+    def walk_symbol(
+        self, view: View, symbol: str, start: int, end: int, *, step: int, steps: int
+    ) -> Iterator[SymbolTrades]:
+        """Yield the trades of a symbol in [start, end) by spans of time; the first is `steps` times `step` long.
+
+        Spans end at multiples of `step`, which divides a day, and no span goes beyond a day.
+        """
+        return walk_symbol(self._blocks, view, symbol, start, end, step=step, steps=steps)
 
     def newest_trades(self, view: View) -> pa.Table:
         """Return the trade with the greatest id of each symbol, by symbol."""
