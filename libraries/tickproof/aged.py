@@ -65,6 +65,8 @@ def platform(target: Target, rows: int, progress: Progress) -> Iterator[tuple[St
         stack = Stack.up(target, progress=progress, environment=_places(live), seed=kept / "state")
         try:
             names = tuple(json.loads((kept / "done.json").read_text())["symbols"])
+            # The exchange is a new one and would give out their ids again: they are nobody's to lease.
+            _exchange(stack).lease(len(names), only=names)
             yield stack, Past(pq.read_table(kept / "sent.parquet"), names)
         finally:
             stack.down()
@@ -116,8 +118,7 @@ def _make(target: Target, rows: int, live: Path, kept: Path, progress: Progress)
 
 
 def _send(target: Target, rows: int, stack: Stack, names: list[str], progress: Progress) -> pa.Table:
-    assert stack.exchange_control_url is not None
-    exchange = ExchangeClient(stack.exchange_control_url)
+    exchange = _exchange(stack)
     lease = exchange.lease(len(names), only=names)
     exchange.wait_subscribed(names, timedelta(seconds=20))
     drawn = plan.draw(
@@ -131,6 +132,11 @@ def _send(target: Target, rows: int, stack: Stack, names: list[str], progress: P
     progress(f"Sending {drawn.table.num_rows:,} trades at {target.domain.max_per_second:,} a second")
     play.wait(timedelta(seconds=10 + 4 * rows / target.domain.max_per_second))
     return play.ledger()
+
+
+def _exchange(stack: Stack) -> ExchangeClient:
+    assert stack.exchange_control_url is not None
+    return ExchangeClient(stack.exchange_control_url)
 
 
 def _refresh(kept: Path, live: Path) -> None:
