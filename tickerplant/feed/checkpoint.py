@@ -1,7 +1,8 @@
 """Remembers between two lives of the feed which trade ids were taken care of.
 
-A checkpoint never claims more than Kafka has acknowledged: it is taken first, and written only when all that was handed
-to the Kafka client before it has been delivered.
+A checkpoint never claims more than Kafka has acknowledged: it is taken first, and written only when all that was sent
+before it has been delivered. To count acknowledgements would not do, as those of one partition may overtake those of
+another: what counts is a moment at which nothing was on its way.
 """
 
 import os
@@ -64,23 +65,23 @@ class Checkpoint:
             mine.holes = [Hole(first, last, now) for first, last in then.holes]
         return saved.taken_us - MARGIN_US
 
-    def save(self, coverage: Mapping[str, Coverage], handed_over: int, delivered: int) -> None:
+    def save(self, coverage: Mapping[str, Coverage], accepted: int, settled: int) -> None:
         """Write the last state that is delivered by now, and take the next one.
 
         Args:
             coverage: What is known now.
-            handed_over: Messages given to the Kafka client so far.
-            delivered: Messages that Kafka has acknowledged so far.
+            accepted: Messages sent so far, those included that still wait for the Kafka client.
+            settled: How many of the first of them are all delivered.
         """
         if self._path is None:
             return
         if self._pending is not None:
-            handed_over_then, saved = self._pending
-            if delivered < handed_over_then:
+            accepted_then, saved = self._pending
+            if settled < accepted_then:
                 return
             self._write(self._path, saved)
-        self._pending = (handed_over, _taken(coverage))
-        if delivered >= handed_over:
+        self._pending = (accepted, _taken(coverage))
+        if settled >= accepted:
             self._write(self._path, self._pending[1])
 
     def _write(self, path: Path, saved: _Saved) -> None:

@@ -1,6 +1,7 @@
 """The way into Kafka: topics that exist, and an outbox that loses nothing and never blocks the event loop."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,17 @@ from tickerplant.service import Log
 
 STATISTICS_EVERY_MS = 500
 ASK_WITHIN = 5.0
+FLUSH_STEP = 0.1
+
+# As large as what the broker takes; the client itself stops at 1,000,000 bytes unless told otherwise.
+LARGEST = 2_097_152
+# A message as large as that has no room left for its headers: so much of it is kept.
+BEGINNING = 65_536
+
+# Under a steady flow there is always something on its way. So that it is known now and then that all has arrived, new
+# messages wait for those before them: once in so many seconds, and for no longer than a moment.
+SETTLE_EVERY = 30.0
+SETTLE_WITHIN = 0.05
 
 # Quick to come back after the broker was away, and silent about it: `error_cb` tells us once.
 CLIENT = {
@@ -64,7 +76,10 @@ def create_topics(
         try:
             admin.list_topics(timeout=1)
             for future in admin.create_topics(wanted, request_timeout=ASK_WITHIN).values():
-                _accept_existing(future.exception(timeout=2 * ASK_WITHIN))
+                while not future.done():
+                    if stopping(0.01):
+                        return False
+                _accept_existing(future.exception())
         except KafkaException as error:
             if not told:
                 log.info("waiting_for_kafka", bootstrap=bootstrap, reason=str(error))
@@ -107,8 +122,15 @@ class Outbox:
         self._log = log
         self._on_congestion = on_congestion
         self._waiting: deque[Outgoing] = deque()
+        self._behind = False  # whether new messages have to go behind those that wait
+        self._asked_to_pause = False
+        self._holding_until: float | None = None
+        self._settled_at = time.monotonic()
+        self._undelivered = 0
+        self._went_back = False  # whether one that failed waits behind younger ones
         self._reachable = threading.Event()
         self.handed_over = 0
+        self.settled = 0
         self.failure: KafkaError | None = None
         self._producer = Producer(
             {
@@ -122,6 +144,7 @@ class Outbox:
                 "retry.backoff.max.ms": 500,
                 "queue.buffering.max.messages": queue,
                 "queue.buffering.max.kbytes": 131_072,
+                "message.max.bytes": LARGEST,
                 "batch.num.messages": 5_000,
                 "partitioner": "murmur2_random",  # the same as Java clients use
                 "delivery.report.only.error": True,
@@ -135,44 +158,43 @@ class Outbox:
         self._reachable.set()
 
     def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers | None = None) -> None:
-        """Take one message; it is never dropped."""
-        if self._waiting:
+        """Take one message; it is never dropped. Of one that is too large for Kafka, the beginning is sent."""
+        if self._behind:
             self._waiting.append(Outgoing(topic, key, value, headers or []))
             return
         try:
             self._produce(topic, value, key, headers=headers or [], on_delivery=self._on_failure)
         except BufferError:
-            self._waiting.append(Outgoing(topic, key, value, headers or []))
-            self._counts.congestions += 1
-            self._on_congestion(True)
+            self._wait(Outgoing(topic, key, value, headers or []))
+        except KafkaException as refusal:
+            self._refused(Outgoing(topic, key, value, headers or []), refusal.args[0])
         else:
             self.handed_over += 1
 
     def work(self) -> None:
         """Serve callbacks and move on what waits; to be called every few milliseconds."""
         self._producer.poll(0)
-        if not self._waiting:
-            return
-        while self._waiting:
-            message = self._waiting[0]
-            try:
-                self._produce(
-                    message.topic,
-                    message.value,
-                    message.key,
-                    headers=message.headers,
-                    on_delivery=self._on_failure,
-                )
-            except BufferError:
-                return
-            self._waiting.popleft()
-            self.handed_over += 1
-        self._on_congestion(False)
+        now = time.monotonic()
+        if self._all_delivered():
+            self._settle(now)
+        elif self._holding_until is None:
+            if now - self._settled_at >= SETTLE_EVERY and not self._waiting and self._reachable.is_set():
+                self._holding_until, self._behind = now + SETTLE_WITHIN, True
+        elif now >= self._holding_until:
+            # Kafka is slower than that: the next try is due after as long again.
+            self._holding_until, self._settled_at = None, now
+        if self._behind and self._holding_until is None:
+            self._move_on()
+
+    @property
+    def accepted(self) -> int:
+        """How many messages were taken so far, those included that still wait for room in the client's queue."""
+        return self.handed_over + len(self._waiting)
 
     @property
     def delivered(self) -> int:
-        """How many messages Kafka has acknowledged so far."""
-        return self.handed_over - len(self._producer)
+        """How many messages Kafka has acknowledged so far. They need not be the first ones: partitions differ."""
+        return self.handed_over - len(self._producer) - self._undelivered
 
     @property
     def congested(self) -> bool:
@@ -185,23 +207,104 @@ class Outbox:
         return self._reachable.is_set()
 
     def flush(self, seconds: float) -> int:
-        """Wait until all is delivered, at most `seconds`; return how many messages are not."""
-        left = self._producer.flush(seconds)
-        return int(left) + len(self._waiting)
+        """Wait until all is delivered, what waits for room included; return how many messages are not.
+
+        Nothing else may use the outbox meanwhile.
+
+        Args:
+            seconds: How long at most.
+        """
+        end = time.monotonic() + seconds
+        self._settled_at = end  # nothing new comes, so there is no need to hold anything back
+        while True:
+            self._holding_until = None
+            self.work()
+            left = int(self._producer.flush(max(0.0, min(FLUSH_STEP, end - time.monotonic()))))
+            if self._all_delivered():
+                self._settle(time.monotonic())
+                return 0
+            if self.failure is not None or time.monotonic() >= end:
+                return left + len(self._waiting) + self._undelivered
+
+    def _all_delivered(self) -> bool:
+        """Tell whether all that was handed over has arrived, so that nothing older is on its way or waits."""
+        if self._undelivered or self.failure is not None or len(self._producer):
+            return False
+        return not self._waiting or (self._holding_until is not None and not self._went_back)
+
+    def _settle(self, now: float) -> None:
+        """Note that all that was handed over has arrived, of whatever partition it is."""
+        self.settled, self._settled_at, self._holding_until = self.handed_over, now, None
+
+    def _wait(self, message: Outgoing) -> None:
+        self._waiting.append(message)
+        self._behind = True
+        self._ask_to_pause()
+
+    def _ask_to_pause(self) -> None:
+        if not self._asked_to_pause:
+            self._asked_to_pause = True
+            self._counts.congestions += 1
+            self._on_congestion(True)
+
+    def _move_on(self) -> None:
+        while self._waiting:
+            message = self._waiting[0]
+            try:
+                self._produce(
+                    message.topic,
+                    message.value,
+                    message.key,
+                    headers=message.headers,
+                    on_delivery=self._on_failure,
+                )
+            except BufferError:
+                self._ask_to_pause()
+                return
+            except KafkaException as refusal:
+                self._waiting.popleft()
+                self._refused(message, refusal.args[0])
+            else:
+                self._waiting.popleft()
+                self.handed_over += 1
+        self._behind = self._went_back = False
+        if self._asked_to_pause:
+            self._asked_to_pause = False
+            self._on_congestion(False)
+
+    def _refused(self, message: Outgoing, error: KafkaError) -> None:
+        """Send the beginning of what is too large; any other refusal is for good, and nothing more can be promised."""
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE and len(message.value) > BEGINNING:
+            told = ("truncated", str(len(message.value)).encode())
+            self.send(message.topic, message.key, message.value[:BEGINNING], [*message.headers, told])
+            return
+        self.handed_over += 1
+        self._undelivered += 1
+        if self.failure is None:
+            self._log.error("message_refused", topic=message.topic, reason=str(error))
+            self.failure = error
 
     def _on_failure(self, error: KafkaError | None, message: Message) -> None:
-        if error is None or error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):  # noqa: SLF001 - public constants
+        if error is None:
             return
-        self._log.warning("delivery_failed", topic=message.topic(), reason=str(error))
-        if error.fatal():
-            self.failure = error
+        if error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):  # noqa: SLF001 - public constants
+            self._undelivered += 1
             return
         topic, value, headers = message.topic(), message.value(), message.headers()
+        self._log.warning("delivery_failed", topic=topic, reason=str(error))
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - a public constant
+            self._undelivered += 1
+            self.failure = error
+            return
         assert topic is not None
         assert value is not None
         assert not isinstance(headers, dict)
-        self._counts.delivery_retries += 1
         self.handed_over -= 1
+        self._went_back = self._behind
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            self._refused(Outgoing(topic, message.key(), value, headers or []), error)
+            return
+        self._counts.delivery_retries += 1
         self.send(topic, message.key(), value, headers)
 
     def _on_error(self, error: KafkaError) -> None:
@@ -213,7 +316,7 @@ class Outbox:
 
     def _on_statistics(self, text: str) -> None:
         self._counts.delivered = self.delivered
-        self._counts.queued = self.handed_over - self.delivered + len(self._waiting)
+        self._counts.queued = self.accepted - self.delivered
         up = any(broker.state == "UP" for broker in self._read_statistics(text).brokers.values())
         if up and not self._reachable.is_set():
             self._reachable.set()

@@ -205,10 +205,12 @@ class _Life:
             await self._follow(stopping)
         finally:
             heart.cancel()
+            await asyncio.gather(heart, return_exceptions=True)
             left = await asyncio.to_thread(self._outbox.flush, FLUSH_WITHIN)
             if left:
                 self._log.warning("undelivered", messages=left)
-            self._checkpoint.save(self._coverage, self._outbox.handed_over, self._outbox.delivered)
+            if self._trouble is None:
+                self._checkpoint.save(self._coverage, self._outbox.accepted, self._outbox.settled)
         if self._outbox.failure is not None:
             raise RuntimeError(f"Kafka refused for good: {self._outbox.failure}")
 
@@ -290,7 +292,7 @@ class _Life:
                 stopping.set()
             if self._trouble is None and self._beat - saved >= SAVE_EVERY:
                 saved = self._beat
-                self._checkpoint.save(self._coverage, self._outbox.handed_over, self._outbox.delivered)
+                self._checkpoint.save(self._coverage, self._outbox.accepted, self._outbox.settled)
             await asyncio.sleep(POLL_EVERY)
 
     async def _room(self) -> None:

@@ -32,7 +32,7 @@ def loaded(path: Path, log: Log) -> Coverage:
 
 
 def test_what_was_saved_comes_back_with_its_holes(path: Path, log: Log) -> None:
-    Checkpoint(path, log).save(coverage(1, 2, 5), handed_over=3, delivered=3)
+    Checkpoint(path, log).save(coverage(1, 2, 5), accepted=3, settled=3)
     back = loaded(path, log)
     assert (back.floor, back.next) == (1, 6)
     assert [(hole.first, hole.last) for hole in back.holes] == [(3, 4)]
@@ -40,19 +40,19 @@ def test_what_was_saved_comes_back_with_its_holes(path: Path, log: Log) -> None:
 
 def test_nothing_is_claimed_before_it_is_delivered(path: Path, log: Log) -> None:
     checkpoint = Checkpoint(path, log)
-    checkpoint.save(coverage(1), handed_over=1, delivered=1)
-    checkpoint.save(coverage(1, 2, 3), handed_over=3, delivered=1)
+    checkpoint.save(coverage(1), accepted=1, settled=1)
+    checkpoint.save(coverage(1, 2, 3), accepted=3, settled=1)
     assert loaded(path, log).next == 2
-    checkpoint.save(coverage(1, 2, 3, 4), handed_over=4, delivered=2)
+    checkpoint.save(coverage(1, 2, 3, 4), accepted=4, settled=2)
     assert loaded(path, log).next == 2
-    checkpoint.save(coverage(1, 2, 3, 4), handed_over=4, delivered=3)
+    checkpoint.save(coverage(1, 2, 3, 4), accepted=4, settled=3)
     assert loaded(path, log).next == 4
 
 
 def test_symbols_that_never_traded_are_remembered_as_such(path: Path, log: Log) -> None:
     empty = coverage()
     empty["A"].check(-1, -1, 0)
-    Checkpoint(path, log).save(empty, handed_over=0, delivered=0)
+    Checkpoint(path, log).save(empty, accepted=0, settled=0)
     assert loaded(path, log).was_empty
 
 

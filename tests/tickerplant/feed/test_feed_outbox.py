@@ -55,6 +55,21 @@ def test_when_there_is_room_again_reading_goes_on(outbox: Outbox, pressure: list
     assert produced[-1] == b"5"
 
 
+@pytest.mark.parametrize("size", [1_000_000, 1_048_576])
+def test_a_frame_of_the_largest_size_is_taken_whole(outbox: Outbox, size: int) -> None:
+    taken: list[int] = []
+    produce = outbox._produce
+
+    def noted(topic: str, value: bytes, *others: object, **more: object) -> None:
+        produce(topic, value, *others, **more)
+        taken.append(len(value))
+
+    outbox._produce = noted
+    letters = DeadLetters(outbox, "letters", Counts())
+    letters.put(b"x" * size, reason="not-json", position="connection:1/frame:2", received_us=US)
+    assert taken == [size]
+
+
 class Kept:
     """An outbox that only remembers."""
 
