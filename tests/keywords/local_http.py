@@ -35,6 +35,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # an answer goes out in two writes
 
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
