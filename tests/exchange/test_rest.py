@@ -1,6 +1,7 @@
 """The venue's REST, met with an independent client."""
 
 import json
+import socket
 from decimal import Decimal
 
 import pytest
@@ -172,3 +173,22 @@ def test_rest_over_tls(http: requests.Session, exchange: Exchange) -> None:
 
 def test_other_methods_are_not_supported(http: requests.Session, exchange: Exchange) -> None:
     assert http.post(f"{exchange.rest}/api/v3/ping", timeout=PATIENCE).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET //[ HTTP/1.1\r\n",
+        b"GET http://[::1/api/v3/ping HTTP/1.1\r\n",
+        "GET /api/v3/ping HTTP/1.1\r\nContent-Length: \u00b2\r\n".encode("latin-1"),
+        b"GET /api/v3/ping HTTP/1.1\r\nContent-Length: " + b"9" * 5_000 + b"\r\n",
+        b"nonsense\r\n",
+    ],
+)
+def test_what_is_no_request_is_answered_with_400(exchange: Exchange, head: bytes) -> None:
+    host, port = exchange.rest.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), PATIENCE) as line:
+        line.sendall(head + b"\r\n")
+        answer = line.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == -1000

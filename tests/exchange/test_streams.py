@@ -71,6 +71,21 @@ ERRORS = [
 ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"id":1,"method":' + "[" * 100_000,
+        '{"id":' + "9" * 5_000 + "}",
+        '{"id":1,"method":"\\ud800"}',
+    ],
+)
+def test_what_cannot_be_read_at_all_is_invalid_json(session: Session, text: str) -> None:
+    answer = session.answer(text)
+    assert json.loads(answer.text.encode())["error"]["code"] == 3
+    assert session.answer('{"method":"LIST_SUBSCRIPTIONS","id":3}').text == '{"result":[],"id":3}'
+
+
 @pytest.mark.parametrize(("text", "code", "msg"), ERRORS)
 def test_documented_errors(session: Session, text: str, code: int, msg: str) -> None:
     answer = session.answer(text)

@@ -98,9 +98,8 @@ class RequestReader:
             return None
         body = bytes(memoryview(self.buffer)[end + 4 : end + 4 + size])
         del self.buffer[: end + 4 + size]
-        parts = urlsplit(target)
-        query = tuple(parse_qsl(parts.query, keep_blank_values=True))
-        return Request(method, unquote(parts.path), query, headers, body)
+        path, query = _target(target)
+        return Request(method, path, query, headers, body)
 
 
 def _head(head: bytes) -> tuple[str, str, dict[str, str]]:
@@ -117,11 +116,21 @@ def _head(head: bytes) -> tuple[str, str, dict[str, str]]:
     return words[0], words[1], headers
 
 
+def _target(target: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    try:
+        parts = urlsplit(target)
+        query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError as wrong:  # an address that is none, or more fields than anybody means
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "the target is no address") from wrong
+    return unquote(parts.path), query
+
+
 def _body_size(headers: Mapping[str, str], most: int) -> int:
     if "transfer-encoding" in headers:
         raise BadRequestError(HTTPStatus.LENGTH_REQUIRED, "send a Content-Length")
     text = headers.get("content-length", "0")
-    if not text.isdecimal():
+    # As many digits as any size needs: thousands of them Python would refuse to read.
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         raise BadRequestError(HTTPStatus.BAD_REQUEST, "Content-Length is no number")
     if int(text) > most:
         raise BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too long")

@@ -135,9 +135,14 @@ def error(refused: RefusedError, request_id: object = None) -> str:
 def _parsed(text: str) -> dict[str, object]:
     try:
         request = json.loads(text)
+        _dump(request).encode()
     except json.JSONDecodeError as bad:
         message = f"Invalid JSON: expected value at line {bad.lineno} column {bad.colno}"
         raise RefusedError(3, message) from None
+    except (RecursionError, ValueError):
+        # Nested too deeply, a number of thousands of digits, or half a character: Python's reader and the
+        # venue's do not stumble over the same, but none of it is JSON that anybody sends.
+        raise RefusedError(3, f"Invalid JSON: expected value at {_end(text)}") from None
     if not isinstance(request, dict):
         raise RefusedError(2, f"Invalid request: missing field `method` at {_end(text)}")
     return request
