@@ -6,7 +6,10 @@ for cannot be done (a wrong file, key or name).
 
 import errno
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -73,7 +76,10 @@ def down(
 ) -> None:
     """End the target's kept stack and remove its data; logs stay for a while."""
     names = sorted({folders.name_of(folder) for folder in folders.runs()}) if every else [_name(target)]
-    ended = [name for name in names if Stack.end(name)]
+    ended = []
+    for name in names:
+        with _told_when_slow(f"stopping {name}"):
+            ended += [name] if Stack.end(name) else []
     for sentence in folders.clean():
         out.print(sentence)
     nothing = f"No kept stack of {', '.join(names) or 'any target'} runs."
@@ -195,6 +201,17 @@ def _stop(message: str, code: int) -> NoReturn:
 
 def _tell(line: str) -> None:
     err.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _told_when_slow(line: str) -> Iterator[None]:
+    """Tell what is done when it takes a while, so that nobody takes silence for a hang."""
+    timer = threading.Timer(folders.SOON, _tell, [line])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _name(target: str) -> str:

@@ -315,7 +315,7 @@ class Session:
             return
         self._let_go()
         try:
-            self._held.enter_context(self.stack.hold(exclusive=place.exclusive))
+            self._held.enter_context(self.stack.hold(exclusive=place.exclusive, progress=logger.console))
         except OSError as error:
             raise StackError(
                 f"The stack in {self.stack.folder} cannot be held ({error.strerror or error})."

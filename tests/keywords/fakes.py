@@ -55,7 +55,7 @@ class FakeStack:
     refusal: Exception | None = None
 
     @contextmanager
-    def hold(self, *, exclusive: bool) -> Iterator[None]:
+    def hold(self, *, exclusive: bool, progress: Callable[[str], None]) -> Iterator[None]:  # noqa: ARG002 - nobody waits
         if self.refusal:
             raise self.refusal
         self.holds.append("alone" if exclusive else "shared")

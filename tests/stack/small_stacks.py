@@ -8,6 +8,9 @@ from tickproof.stack import processes
 
 PART = Path(__file__).parent / "part.py"
 
+SOON_SICK = {"timeout": "1s", "retries": 2}
+"""Timing of a service that is to become unhealthy; any other has the patience that a busy machine needs."""
+
 
 def part(
     name: str,
@@ -28,8 +31,8 @@ def part(
     if health:
         local["health"] = {"http": f"http://127.0.0.1:${{{port}}}/health"}
         service["healthcheck"] = {
-            "test": ["CMD", "true"], "interval": "100ms", "timeout": "1s", "retries": 2,
-            "start_period": "10s", "start_interval": "20ms", **(timing or {}),
+            "test": ["CMD", "true"], "interval": "100ms", "timeout": "10s", "retries": 5,
+            "start_period": "60s", "start_interval": "20ms", **(timing or {}),
         }  # fmt: skip
     return service
 

@@ -156,6 +156,9 @@ def test_what_is_not_supported_is_refused_by_name(case: str, tmp_path: Path) -> 
 BROKEN = {
     "not-yaml": "services: [a, b",
     "key-twice": "services:\n  a: {x-local: {command: [x]}}\n  a: {x-local: {command: [y]}}\n",
+    "key-is-a-list": "services:\n  ? [a, b]\n  : {x-local: {command: [x]}}\n",
+    "key-is-a-mapping": "services: {}\n? {a: b}\n: c\n",
+    "no-date": "services:\n  a: 2026-13-01\n",
     "a-list": "- a\n- b\n",
     "empty": "",
 }

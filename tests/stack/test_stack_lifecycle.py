@@ -13,7 +13,7 @@ import psutil
 import pytest
 from common.waits import PATIENCE, until
 from messages.approved import approve
-from small_stacks import marked, part
+from small_stacks import SOON_SICK, marked, part
 from tickproof.stack import Stack, StackError, StackInputError
 from tickproof.stack.spec import StackSpec
 
@@ -134,6 +134,18 @@ def test_a_service_has_its_grace_to_stop(up: Up) -> None:
     assert whats(stack, "alpha") == ["created", "started", "healthy", "stopped", "started", "healthy"]
 
 
+def test_one_who_stops_a_service_has_patience_for_its_grace(up: Up, monkeypatch: Any) -> None:
+    stack = up({"alpha": part("alpha", stop_grace_period="10m", env={"STOP_TAKES": "2"})})
+    with monkeypatch.context() as patched:
+        patched.setattr("tickproof.stack.wire._PATIENCE", 0.5)
+        stack.restart("alpha")
+    stack.wait_healthy(within=PATIENCE)
+    with monkeypatch.context() as patched:
+        patched.setattr("tickproof.stack.wire._PATIENCE", 0.5)
+        stack.stop("alpha")
+    assert (states(stack)["alpha"].state, states(stack)["alpha"].exit_code) == ("exited", 0)
+
+
 def test_a_killed_service_is_started_again_by_its_policy(up: Up) -> None:
     stack = up({"alpha": part("alpha", restart="on-failure")})
     first = states(stack)["alpha"].pid
@@ -232,7 +244,7 @@ def test_a_paused_service_can_be_stopped(up: Up) -> None:
 
 
 def test_a_sick_service_becomes_unhealthy_and_well_again(up: Up) -> None:
-    stack = up({"alpha": part("alpha")})
+    stack = up({"alpha": part("alpha", timing=SOON_SICK)})
     sick = Path(stack.variables["STATE_DIR"]) / "alpha" / "sick"
     sick.touch()
     event = stack.wait_event("alpha", "unhealthy", within=PATIENCE)
@@ -334,14 +346,14 @@ def test_a_service_that_ends_too_early_fails_the_start(up: Up, tmp_path: Path) -
 
 
 def test_a_service_that_never_becomes_healthy_fails_the_start(up: Up, tmp_path: Path) -> None:
-    sick = part("beta", env={"PORT": "1"}, timing={"start_period": "100ms"})
+    sick = part("beta", env={"PORT": "1"}, timing={**SOON_SICK, "start_period": "100ms"})
     sick["x-local"]["command"] = ["python", "-S", "-c", "import time; print('thinking'); time.sleep(60)"]
     message = failed(up, {"beta": sick})
     approve("stack-service-unhealthy-at-start", message, hide=hide(message, tmp_path))
 
 
 def test_a_start_that_takes_too_long_is_given_up(up: Up, tmp_path: Path) -> None:
-    message = failed(up, {"beta": part("beta", env={"READY_AFTER": "60"})}, within=3)
+    message = failed(up, {"beta": part("beta", env={"READY_AFTER": "60"})}, within=15)
     approve("stack-not-ready-in-time", message, hide=hide(message, tmp_path))
     assert marked(tmp_path) == []
 
@@ -399,8 +411,8 @@ def test_a_preparation_that_fails_is_told(up: Up, tmp_path: Path) -> None:
 
 
 def test_the_time_for_preparing_does_not_count(up: Up) -> None:
-    code = "import time; [(print('still at it'), time.sleep(1)) for _ in range(5)]"
-    up({"alpha": preparing(code)}, within=4)
+    code = "import time; [(print('still at it'), time.sleep(1)) for _ in range(12)]"
+    up({"alpha": preparing(code)}, within=10)
 
 
 # What cannot be used

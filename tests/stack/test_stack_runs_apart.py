@@ -1,5 +1,6 @@
 """Runs side by side, kept stacks, and what is left when somebody is killed."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -201,6 +202,53 @@ def test_a_supervisor_that_hangs_is_ended_by_down(up: Up, own_folders: Path, mon
     all_gone(own_folders)
 
 
+def test_a_supervisor_that_hangs_is_told_as_one(up: Up, own_folders: Path, monkeypatch: Any) -> None:
+    stack = up(keep=True)
+    supervisor_of(stack).suspend()
+    monkeypatch.setattr("tickproof.stack.wire._PATIENCE", 0.2)
+    for ask in (stack.status, lambda: Stack.find("small")):
+        with pytest.raises(StackError) as error:
+            ask()
+        approve("stack-hangs", str(error.value))
+    assert Stack.end("small")
+    all_gone(own_folders)
+    assert not Stack.end("small")
+
+
+def test_a_supervisor_that_hangs_while_it_starts_ends_the_start(
+    compose: Compose, own_folders: Path, monkeypatch: Any
+) -> None:
+    def hang(line: str) -> None:
+        if "alpha started" in line:
+            (found,) = [run for run in folders.runs() if folders.is_alive(run)]
+            supervisor_of(Stack(found, kept=False)).suspend()
+            monkeypatch.setattr("tickproof.stack.wire._PATIENCE", 0.2)
+            monkeypatch.setattr("tickproof.stack.ending.AT_LEAST", 0.2)
+
+    with pytest.raises(StackError, match="does not answer within"):
+        Stack.up(compose({"alpha": part("alpha", env={"READY_AFTER": "60"})}), progress=hang)
+    all_gone(own_folders)
+
+
+def test_a_run_whose_lock_nobody_lets_go_is_told(monkeypatch: Any) -> None:
+    monkeypatch.setattr("tickproof.stack.ending.AT_LEAST", 0.05)
+    monkeypatch.setattr("tickproof.stack.folders._YOUNG", 0.0)
+    folder, lock = folders.new_run("small")
+    try:
+        with pytest.raises(StackError) as error:
+            Stack.end("small")
+    finally:
+        os.close(lock)
+    approve("stack-cannot-be-ended", str(error.value), hide={str(folder): "RUN"})
+
+
+def test_a_run_of_its_own_is_not_ended_by_name(up: Up) -> None:
+    own, kept = up(), up(keep=True)
+    assert Stack.end("small")
+    assert (folders.is_alive(own.folder), folders.is_alive(kept.folder)) == (True, False)
+    assert not Stack.end("small")
+
+
 def test_a_terminated_supervisor_ends_in_good_order(up: Up, own_folders: Path) -> None:
     stack = up()
     supervisor_of(stack).terminate()
@@ -272,6 +320,20 @@ def test_a_kept_stack_with_a_damaged_folder_is_told_and_can_be_ended(
     assert not Stack.end("small")
 
 
+def test_logs_of_a_long_run_that_ended_last_are_kept(up: Up, monkeypatch: Any) -> None:
+    monkeypatch.setattr(folders, "_KEPT_RUNS", 2)
+    long = up()
+    short = []
+    for _ in range(3):
+        stack = up()
+        short.append(stack.folder)
+        stack.down()
+    long.down()
+    folders.clean()
+    assert [folder.exists() for folder in (long.folder, *short)] == [True, False, False, True]
+    assert (long.folder / "logs" / "alpha.log").exists()
+
+
 def test_logs_of_the_last_runs_are_kept_and_older_ones_removed(up: Up, monkeypatch: Any) -> None:
     runs = []
     monkeypatch.setattr(folders, "_KEPT_RUNS", 2)
@@ -302,31 +364,76 @@ def test_a_stack_is_held_shared_by_many_or_by_one_alone(up: Up) -> None:
         pass
 
 
-def test_one_who_waits_to_be_alone_is_not_overtaken(up: Up) -> None:
+def test_one_who_waits_to_be_alone_is_not_overtaken(up: Up, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tickproof.stack.holding.SOON", 0.0)
     stack = up()
-    order = []
-    waits = threading.Event()
+    order: list[str] = []
+    waits: list[str] = []
 
     def alone() -> None:
-        waits.set()
-        with stack.hold(exclusive=True, within=5):
+        with stack.hold(exclusive=True, within=PATIENCE):
             order.append("alone")
 
     def shared() -> None:
-        with stack.hold(exclusive=False, within=5):
+        with stack.hold(exclusive=False, within=PATIENCE, progress=waits.append):
             order.append("shared")
 
-    with stack.hold(exclusive=False, within=1):
+    with stack.hold(exclusive=False, within=PATIENCE):
         first = threading.Thread(target=alone)
         first.start()
-        waits.wait()
-        time.sleep(0.1)
+        until(lambda: door_is_closed(stack))
         second = threading.Thread(target=shared)
         second.start()
-        time.sleep(0.1)
+        until(lambda: waits or order)
     first.join()
     second.join()
     assert order == ["alone", "shared"]
+
+
+def door_is_closed(stack: Stack) -> bool:
+    """Tells whether somebody waits to be alone: newcomers do not get through the door any more."""
+    with (stack.folder / "hold-door").open() as door:
+        try:
+            fcntl.flock(door, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def test_one_who_waits_for_others_is_told_so_once(up: Up) -> None:
+    stack = up()
+    said: list[str] = []
+    with stack.hold(exclusive=False, within=PATIENCE, progress=said.append):
+        pass
+    assert said == []
+
+    def alone() -> None:
+        with stack.hold(exclusive=True, within=PATIENCE, progress=said.append):
+            said.append("held")
+
+    with stack.hold(exclusive=False, within=PATIENCE):
+        waits = threading.Thread(target=alone)
+        waits.start()
+        until(lambda: said)
+        assert until(lambda: door_is_closed(stack))
+    waits.join()
+    assert said == [f"waiting for another run that holds the stack (up to {PATIENCE:g} s)", "held"]
+
+
+def test_one_who_waits_for_another_start_is_told_so(compose: Compose, tmp_path: Path) -> None:
+    spec = compose()
+    said: list[str] = []
+    stacks: list[Stack] = []
+    (tmp_path / "state").mkdir()
+    with folders.only_one(tmp_path / "state" / "keep-small.lock"):
+        waits = threading.Thread(
+            target=lambda: stacks.append(Stack.up(spec, keep=True, progress=said.append))
+        )
+        waits.start()
+        until(lambda: said)
+    waits.join()
+    stacks[0].down()
+    assert said.count("waiting for another start of the same stack") == 1
 
 
 # The supervisor itself
@@ -338,8 +445,6 @@ def test_the_supervisor_is_light(up: Up) -> None:
     stack.status()
     assert supervisor.memory_info().rss < 45e6
     assert supervisor.num_threads() == 1
-    used = supervisor.cpu_times()
-    assert used.user + used.system < 0.25
     loaded = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import tickproof.stack.supervisor"],
         capture_output=True,
@@ -366,7 +471,9 @@ def test_an_unknown_order_is_refused(up: Up) -> None:
 # Lent
 
 
-def test_a_lent_stack_is_found_and_ends_with_its_owner(runner: Any, compose: Compose, own_folders: Path) -> None:
+def test_a_lent_stack_is_found_and_ends_with_its_owner(
+    runner: Any, compose: Compose, own_folders: Path
+) -> None:
     process = runner(None, "lend")
     found = Stack.find(compose())
     assert found is not None

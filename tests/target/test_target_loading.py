@@ -107,6 +107,8 @@ def test_a_file_that_is_no_yaml_is_told_by_its_line(variables: Path) -> None:
         refused("name: \x00\n", variables),
         refused("name: !!python/object:os.system x\n", variables),
         refused("a: *nowhere\n", variables),
+        refused("a: 2026-13-01\n", variables),
+        refused("? [a, b]\n: c\n", variables),
         refused("a: 1\n---\nb: 2\n", variables),
     ]
     (variables / "mine.yaml").write_bytes(b"name: \xff\n")

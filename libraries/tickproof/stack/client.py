@@ -75,7 +75,8 @@ class Stack:
         folders.make_usable(folders.cache_folder(), "TICKPROOF_CACHE_DIR")
         if not keep:
             return cls._start(spec, keep=False, lend=lend, progress=progress, within=within, seed=seed)
-        with folders.only_one(folders.state_folder() / f"keep-{spec.name}.lock"):
+        lock = folders.state_folder() / f"keep-{spec.name}.lock"
+        with folders.only_one(lock, lambda: progress("waiting for another start of the same stack")):
             return cls.find(spec) or cls._start(spec, keep=True, progress=progress, within=within, seed=seed)
 
     @classmethod
@@ -114,23 +115,31 @@ class Stack:
 
     @classmethod
     def end(cls, name: str) -> bool:
-        """End the kept stack of a name, also one that cannot be reached any more.
+        """End the kept stack of a name, and any of that name that lives but cannot be asked.
 
         Returns:
-            Whether there was one.
+            Whether one has ended.
+
+        Raises:
+            StackError: one cannot be ended.
         """
-        try:
-            stack = cls.find(name)
-        except StackError:
-            damaged = [folder for folder in folders.runs() if folders.name_of(folder) == name]
-            for folder in damaged:
-                if folders.is_alive(folder) and not (folder / "control.sock").exists():
-                    ending.end(folder, 0)
-            return True
-        if stack is None:
-            return False
-        stack.down()
-        return True
+        ended = False
+        for folder in folders.runs():
+            if folders.name_of(folder) != name or not folders.is_alive(folder):
+                continue
+            try:
+                if not wire.ask(folder, name, "about")["kept"]:
+                    continue
+            except wire.SupervisorSilent:
+                ending.end(folder, 0)
+            except wire.SupervisorGone:
+                if folders.is_young(folder) or not folders.is_alive(folder):
+                    continue
+                ending.end(folder, 0)
+            else:
+                cls(folder, kept=True).down()
+            ended = True
+        return ended
 
     @classmethod
     def _start(
@@ -256,7 +265,7 @@ class Stack:
 
     def stop(self, service: str) -> None:
         """Stop a service with its stop signal, and after its grace period by force. It stays stopped."""
-        self._ask("stop", service=service)
+        self._ask("stop", service=service, wait=self._grace(service))
 
     def start(self, service: str) -> None:
         """Start a service that was stopped or has ended."""
@@ -282,7 +291,7 @@ class Stack:
             "command": list(command) if command else None,
             "environment": dict(environment) if environment else None,
         }
-        self._ask("restart", service=service, once=once, **told)
+        self._ask("restart", service=service, once=once, wait=self._grace(service), **told)
 
     def pause(self, service: str) -> None:
         """Freeze a service."""
@@ -293,17 +302,18 @@ class Stack:
         self._ask("resume", service=service)
 
     @contextmanager
-    def hold(self, *, exclusive: bool, within: float = 600.0) -> Iterator[None]:
+    def hold(self, *, exclusive: bool, within: float = 600.0, progress: Progress = _silent) -> Iterator[None]:
         """Hold the stack while a block runs: shared with others, or alone.
 
         Args:
             exclusive: whether nobody else may hold it meanwhile.
             within: seconds to wait for the others.
+            progress: told when the others let one wait.
 
         Raises:
             StackError: the others did not let go in time.
         """
-        with holding.hold(self.folder, exclusive=exclusive, within=within):
+        with holding.hold(self.folder, exclusive=exclusive, within=within, progress=progress):
             yield
 
     # Ending
@@ -311,7 +321,7 @@ class Stack:
     def down(self) -> None:
         """Stop all services and remove their data; logs and timeline stay in the folder."""
         within = ending.AT_LEAST
-        with contextlib.suppress(wire.SupervisorGone):
+        with contextlib.suppress(wire.SupervisorGone, wire.SupervisorSilent):
             self.secrets  # noqa: B018 - logs are read without secrets afterwards, too
             within += self._ask("down")["within"]
         ending.end(self.folder, within)
@@ -323,6 +333,10 @@ class Stack:
     @cached_property
     def _told(self) -> dict[str, Any]:
         return self._ask("variables")
+
+    def _grace(self, service: str) -> float:
+        """Return how long a service may take to stop, in seconds; of an unknown one the supervisor will tell."""
+        return float(self._told["stop_grace"].get(service, 0))
 
     def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
         return wire.ask(self.folder, self.name, do, **arguments)

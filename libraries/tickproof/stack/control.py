@@ -92,7 +92,12 @@ class Control:
         }
 
     async def _variables(self, _: Reply) -> Reply:
-        return {"variables": self._supervisor.variables, "secrets": self._supervisor.plan.secrets}
+        plan = self._supervisor.plan
+        return {
+            "variables": self._supervisor.variables,
+            "secrets": plan.secrets,
+            "stop_grace": {service.name: service.stop_grace for service in plan.services},
+        }
 
     async def _keep(self, _: Reply) -> Reply:
         self._supervisor.keep()

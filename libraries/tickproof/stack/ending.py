@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from tickproof.stack import folders, processes
+from tickproof.stack.errors import StackError
 
 AT_LEAST = 5.0
 """Seconds that a stack may take to end beside its services' own grace periods."""
@@ -16,6 +17,7 @@ supervisors: dict[Path, "subprocess.Popen[bytes]"] = {}
 """The supervisors that this process has started, by the folder of their run."""
 
 _LOOK_EVERY = 0.01
+_TRIES = 3
 
 
 def end(folder: Path, within: float) -> None:
@@ -24,12 +26,20 @@ def end(folder: Path, within: float) -> None:
     Args:
         folder: of the run.
         within: seconds to wait for its orderly end.
+
+    Raises:
+        StackError: it cannot be ended.
     """
-    deadline = time.monotonic() + within
+    deadline, tries = time.monotonic() + within, 0
     while folders.is_alive(folder):
         if time.monotonic() >= deadline:
+            if tries == _TRIES:
+                raise StackError(
+                    f"The run {folder} cannot be ended: somebody holds its lock, and no supervisor of it is "
+                    f"there to be killed; `lsof {folder / 'lock'}` tells who."
+                )
             _kill_supervisor(folder)
-            deadline += AT_LEAST
+            deadline, tries = time.monotonic() + AT_LEAST, tries + 1
         time.sleep(_LOOK_EVERY)
     if ours := supervisors.pop(folder, None):
         ours.wait()

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,11 @@ import platformdirs
 from tickproof.stack import processes
 from tickproof.stack.errors import StackInputError
 
+SOON = 1.0
+"""Seconds that one may wait for another run without being told so."""
+
 _KEPT_RUNS = 5
+_LOOK_EVERY = 0.02
 _NEEDED_MB = 500
 _YOUNG = 10.0
 _PASSING = ("plan.json", "control.sock")
@@ -70,14 +74,34 @@ def make_usable(folder: Path, variable: str) -> None:
 
 
 @contextlib.contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Hold a lock file while the block runs; others wait."""
+def only_one(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold a lock file while the block runs; others wait.
+
+    Args:
+        path: the lock file.
+        waiting: called once when somebody else has held it for a second.
+    """
     lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
+        if waiting is not None and not _had_soon(lock):
+            waiting()
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
+
+
+def _had_soon(lock: int) -> bool:
+    deadline = time.monotonic() + SOON
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_EVERY)
+        else:
+            return True
 
 
 def new_run(name: str) -> tuple[Path, int]:
@@ -141,7 +165,7 @@ def name_of(folder: Path) -> str:
 def clean() -> list[str]:
     """Clear up after runs whose supervisor is gone: end what they left running, remove their data.
 
-    The logs and timelines of the last few are kept.
+    The logs and timelines of the few that ended last are kept.
 
     Returns:
         What was done, one sentence a run that left something behind.
@@ -151,13 +175,19 @@ def clean() -> list[str]:
     with only_one(state_folder() / "runs.lock"):
         dead = [folder for folder in runs() if not is_alive(folder)]
         for folder in dead:
-            killed = processes.reap(folder) if not (folder / "ended").exists() else []
-            if killed:
+            if (folder / "ended").exists():
+                continue
+            if killed := processes.reap(folder):
                 done.append(f"Ended {len(killed)} processes that the run {folder.name} had left behind.")
             clear(folder)
-        for folder in dead[:-_KEPT_RUNS]:
+        # A long run may have started before all others: its logs are not old when it has only just ended.
+        for folder in sorted(dead, key=_ended_at)[:-_KEPT_RUNS]:
             shutil.rmtree(folder, ignore_errors=True)
     return done
+
+
+def _ended_at(folder: Path) -> int:
+    return (folder / "ended").stat().st_mtime_ns
 
 
 def clear(folder: Path) -> None:

@@ -14,7 +14,18 @@ _PATIENCE = 60.0
 
 
 class SupervisorGone(StackError):  # noqa: N818 - it reads as what happened
-    """The supervisor does not answer any more."""
+    """The supervisor has ended."""
+
+
+class SupervisorSilent(StackError):  # noqa: N818 - it reads as what happened
+    """The supervisor lives, but does not answer in time."""
+
+    def __init__(self, name: str, within: float) -> None:
+        """Say so, and how to end a stack that cannot be told to end."""
+        super().__init__(
+            f"Stack {name} does not answer within {within:g} s, so its supervisor hangs: "
+            f"end it with `tickproof down --target {name}`."
+        )
 
 
 class Line:
@@ -27,15 +38,20 @@ class Line:
         self._name = name
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
-        """Send a request and return its answer.
+        """Send a request and return its answer, which may take `_PATIENCE` beside its own `wait`.
 
         Raises:
-            SupervisorGone: nobody answers.
+            SupervisorGone: nobody is there any more.
+            SupervisorSilent: no answer comes.
             StackError: the supervisor refuses.
         """
+        within = _PATIENCE + float(arguments.get("wait", 0))
         try:
+            self._socket.settimeout(within)
             self._socket.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
             line = self._file.readline()
+        except TimeoutError:
+            raise SupervisorSilent(self._name, within) from None
         except OSError:
             line = b""
         if not line.endswith(b"\n"):
@@ -55,13 +71,17 @@ def ask(folder: Path, name: str, do: str, **arguments: Any) -> dict[str, Any]:  
     """Ask the supervisor of a run's folder one thing; an answer may take `_PATIENCE` beside its own `wait`.
 
     Raises:
-        SupervisorGone: nobody answers.
+        SupervisorGone: nobody is there any more.
+        SupervisorSilent: no answer comes.
         StackError: the supervisor refuses.
     """
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(_PATIENCE + float(arguments.get("wait", 0)))
+    connection.settimeout(_PATIENCE)
     try:
         _connect(connection, folder / "control.sock")
+    except TimeoutError:
+        connection.close()
+        raise SupervisorSilent(name, _PATIENCE) from None
     except OSError:
         connection.close()
         raise SupervisorGone(f"Stack {name} is gone: its supervisor has ended.") from None

@@ -84,7 +84,7 @@ def read(path: Path, shown: str) -> tuple[dict[str, Any], Lines]:
         place = f"{shown}, line {mark.line + 1}, column {mark.column + 1}" if mark else shown
         reason = ", ".join(part for part in (error.context, error.problem) if part)
         raise TargetError(f"{place}: is not valid YAML: {reason}.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-13-01 is a ValueError
         raise TargetError(f"{shown}: is not valid YAML: {' '.join(str(error).split())}.") from None
     if root is None or not isinstance(root, yaml.MappingNode) or not isinstance(data, dict):
         raise TargetError(
