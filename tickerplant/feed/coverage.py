@@ -3,6 +3,7 @@
 The venue numbers the trades of a symbol without a gap, so an id that never came is a trade that was lost on the way.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 
@@ -74,19 +75,33 @@ class Coverage:
 
     def fill(self, first: int, last: int) -> None:
         """Take ids as done, wherever they come from."""
-        if not any(hole.first <= last and first <= hole.last for hole in self.holes):
-            return
+        holes = self.holes
+        start = end = self._behind(first)
         left = []
-        for hole in self.holes:
-            if hole.last < first or last < hole.first:
-                left.append(hole)
-                continue
+        while end < len(holes) and holes[end].first <= last:
+            hole = holes[end]
             if hole.first < first:
                 left.append(Hole(hole.first, first - 1, hole.since))
             if last < hole.last:
                 left.append(Hole(last + 1, hole.last, hole.since))
-        self.holes = left
+            end += 1
+        if end > start:
+            holes[start:end] = left
 
     def misses(self, trade_id: int) -> bool:
         """Tell whether this very id is missing."""
-        return any(hole.first <= trade_id <= hole.last for hole in self.holes)
+        at = self._behind(trade_id)
+        return at < len(self.holes) and self.holes[at].first <= trade_id
+
+    def missing_from(self, trade_id: int) -> int | None:
+        """Return the first missing id that is not below the given one; None when nothing is missing there."""
+        at = self._behind(trade_id)
+        return max(trade_id, self.holes[at].first) if at < len(self.holes) else None
+
+    def _behind(self, trade_id: int) -> int:
+        """Return the place of the first hole that does not end before an id."""
+        return bisect_left(self.holes, trade_id, key=_last)
+
+
+def _last(hole: Hole) -> int:
+    return hole.last

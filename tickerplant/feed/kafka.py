@@ -347,12 +347,14 @@ class DeadLetters:
         self._topic = topic
         self._counts = counts
 
-    def put(self, payload: bytes, *, reason: str, position: str, received_us: int) -> None:
-        """Set one frame aside."""
+    def put(
+        self, payload: bytes, *, reason: str, position: str, received_us: int, source: str = "ws"
+    ) -> None:
+        """Set one frame of the stream, or one row of the history, aside."""
         self._counts.dead_letters[reason] += 1
         headers: Headers = [
             ("reason", reason.encode()),
-            ("source", b"ws"),
+            ("source", source.encode()),
             ("position", position.encode()),
             ("received_us", str(received_us).encode()),
         ]

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from tickerplant.feed.counts import Counts
-from tickerplant.feed.coverage import Coverage, Hole
+from tickerplant.feed.coverage import Coverage
 from tickerplant.feed.history import PAGE, HistoryError
-from tickerplant.feed.trade import Trade
+from tickerplant.feed.trade import Refused, Row, Trade
 from tickerplant.service import Log
 
 SIDE_BY_SIDE = 4
@@ -22,8 +22,8 @@ SECOND_LOOK_AFTER = 2.0
 class VenueHistory(Protocol):
     """What can be asked about the past."""
 
-    async def trades(self, symbol: str, first: int, limit: int) -> list[Trade]:
-        """Return trades from id `first` on, ascending."""
+    async def trades(self, symbol: str, first: int, limit: int) -> list[Row]:
+        """Return trades from id `first` on, ascending, and between them the rows that cannot be taken."""
 
     async def extent(self, symbols: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return the first and last trade id of each symbol."""
@@ -39,6 +39,28 @@ class Reports(Protocol):
         """Report the ids `first` to `last`."""
 
 
+class SetsAside(Protocol):
+    """Keeps what cannot be taken."""
+
+    def put(
+        self, payload: bytes, *, reason: str, position: str, received_us: int, source: str = "ws"
+    ) -> None:
+        """Set one frame of the stream or one row of the history aside."""
+
+
+class _Reach:
+    """Since when the history has been out of reach, without the time for which it was not asked."""
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+
+    def answered(self) -> None:
+        self.since = time.monotonic()
+
+    def excuse(self, seconds: float) -> None:
+        self.since += seconds
+
+
 class Repairer:
     """Keeps the coverage of all symbols whole.
 
@@ -48,9 +70,11 @@ class Repairer:
         publish: Takes a repaired trade.
         room: Waits until Kafka can take more.
         reports: Where a gap that stays open is told.
+        letters: Where rows of the history go that cannot be taken.
         grace: Seconds that a missing trade may still come by itself (frames may be swapped on the way).
         patience: Seconds that the history is given to know a trade.
-        reach_patience: Seconds that the history is given to be reachable at all.
+        reach_patience: Seconds that the history may be out of reach since it answered last; time for which the venue
+            asked to be left alone does not count.
     """
 
     def __init__(
@@ -61,6 +85,7 @@ class Repairer:
         *,
         room: Callable[[], Awaitable[None]],
         reports: Reports,
+        letters: SetsAside,
         counts: Counts,
         log: Log,
         grace: float,
@@ -72,6 +97,7 @@ class Repairer:
         self._publish = publish
         self._room = room
         self._reports = reports
+        self._letters = letters
         self._counts = counts
         self._log = log
         self._grace, self._patience, self._reach_patience = grace, patience, reach_patience
@@ -112,53 +138,84 @@ class Repairer:
         while True:
             try:
                 return await self._history.extent(symbols)
-            except HistoryError as error:
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with the history, the question stays
                 if not told:
-                    self._log.warning("history_unreachable", reason=str(error))
+                    self._log.warning("history_unreachable", reason=_told_by(error))
                     told = True
-                await asyncio.sleep(max(wait, error.wait))
+                await asyncio.sleep(max(wait, _asked_to_wait(error)))
                 wait = min(2 * wait, 10 * LONGEST_WAIT)
 
     async def _mend(self, symbol: str) -> None:
         coverage = self._coverage[symbol]
         await asyncio.sleep(self._grace)
         wait = FIRST_WAIT
+        reach, aside = _Reach(), set[bytes]()
         while coverage.holes:
-            before = coverage.holes
-            patience, reason, pause = self._patience, "not-in-history", 0.0
+            before = list(coverage.holes)
+            pause = 0.0
             try:
+                asked = time.monotonic()
                 async with self._slots:
-                    await self._pass(symbol, coverage)
-            except HistoryError as error:
-                patience, reason, pause = self._reach_patience, "history-unreachable", error.wait
-                self._log.warning("history_failed", symbol=symbol, reason=str(error))
-            self._give_up(symbol, coverage, patience, reason)
+                    reach.excuse(time.monotonic() - asked)
+                    await self._pass(symbol, coverage, reach, aside)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with the history, the holes stay
+                pause = _asked_to_wait(error)
+                self._log.warning("history_failed", symbol=symbol, reason=_told_by(error))
+                self._give_up(symbol, coverage, self._reach_patience, "history-unreachable", reach.since)
+            else:
+                self._give_up(symbol, coverage, self._patience, "not-in-history")
             if coverage.holes:
                 wait = FIRST_WAIT if coverage.holes != before else min(2 * wait, LONGEST_WAIT)
                 await asyncio.sleep(max(wait, pause))
+                reach.excuse(pause)
 
-    async def _pass(self, symbol: str, coverage: Coverage) -> None:
+    async def _pass(self, symbol: str, coverage: Coverage, reach: _Reach, aside: set[bytes]) -> None:
         """Ask once for everything that is missing now."""
         position = 0
-        while True:
-            ahead = [hole for hole in coverage.holes if hole.last >= position]
-            if not ahead:
-                return
-            first = max(position, ahead[0].first)
-            page = await self._history.trades(symbol, first, min(PAGE, ahead[-1].last - first + 1))
-            if not page:
-                return
+        while (first := coverage.missing_from(position)) is not None:
+            page = await self._history.trades(symbol, first, min(PAGE, coverage.holes[-1].last - first + 1))
+            reach.answered()
             await self._room()
-            for trade in page:
-                if coverage.misses(trade.trade_id):
-                    coverage.fill(trade.trade_id, trade.trade_id)
-                    self._publish(trade)
-            position = page[-1].trade_id + 1
+            for row in page:
+                if isinstance(row, Refused):
+                    self._set_aside(symbol, row, aside)
+                elif coverage.misses(row.trade_id):
+                    self._publish(row)
+                    coverage.fill(row.trade_id, row.trade_id)
+            # A page without any id, or with none that was asked for, leads no further.
+            position = max((row.trade_id for row in page if row.trade_id is not None), default=-1) + 1
+            if position <= first:
+                return
 
-    def _give_up(self, symbol: str, coverage: Coverage, patience: float, reason: str) -> None:
+    def _set_aside(self, symbol: str, row: Refused, aside: set[bytes]) -> None:
+        """Keep a row that cannot be taken, once; its trade stays missing, as the venue may yet put it right."""
+        held = row.trade_id is not None and not self._coverage[symbol].misses(row.trade_id)
+        if held or row.payload in aside:
+            return
+        aside.add(row.payload)
+        self._letters.put(
+            row.payload,
+            reason=row.reason,
+            position=f"rest:{symbol}/trade:{'unknown' if row.trade_id is None else row.trade_id}",
+            received_us=time.time_ns() // 1000,
+            source="rest",
+        )
+
+    def _give_up(
+        self, symbol: str, coverage: Coverage, patience: float, reason: str, since: float = 0.0
+    ) -> None:
+        """Report the holes for which patience is over: it begins with the hole, but not before `since`."""
         now, now_us = time.monotonic(), time.time_ns() // 1000
-        expired: list[Hole] = [hole for hole in coverage.holes if now - hole.since >= patience]
+        expired = [hole for hole in coverage.holes if now - max(hole.since, since) >= patience]
         for hole in expired:
             coverage.fill(hole.first, hole.last)
             detected_us = now_us - int((now - hole.since) * 1e6)
             self._reports.report(symbol, hole.first, hole.last, detected_us=detected_us, reason=reason)
+
+
+def _asked_to_wait(error: Exception) -> float:
+    return error.wait if isinstance(error, HistoryError) else 0.0
+
+
+def _told_by(error: Exception) -> str:
+    return str(error) if isinstance(error, HistoryError) else f"{type(error).__name__}: {error}"

@@ -16,7 +16,7 @@ from tickerplant.feed.coverage import Coverage
 from tickerplant.feed.history import History
 from tickerplant.feed.kafka import DeadLetters, GapReporter, Outbox, Publisher, create_topics
 from tickerplant.feed.parser import Notice, Parser
-from tickerplant.feed.repair import Repairer, Reports, VenueHistory
+from tickerplant.feed.repair import Repairer, Reports, SetsAside, VenueHistory
 from tickerplant.feed.settings import FeedSettings
 from tickerplant.feed.tail import read_tail
 from tickerplant.feed.trade import RefusedError, Trade
@@ -43,13 +43,6 @@ class Publishes(Protocol):
 
     def publish(self, trade: Trade) -> None:
         """Put one trade on its topic."""
-
-
-class SetsAside(Protocol):
-    """Keeps what cannot be taken."""
-
-    def put(self, payload: bytes, *, reason: str, position: str, received_us: int) -> None:
-        """Set one frame aside."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ def assemble(settings: FeedSettings, log: Log) -> Service:
         dead_letters=DeadLetters(outbox, settings.dead_letter_topic, counts),
         gap_reporter=GapReporter(outbox, settings.gap_topic, counts, log),
         history=History(
-            settings.rest_url, settings.ca_file, microseconds=settings.microseconds, counts=counts, log=log
+            settings.rest_url, settings.ca_file, microseconds=settings.microseconds, counts=counts
         ),
         backoff=Backoff,
     )
@@ -234,6 +227,7 @@ class _Life:
             parts.publisher.publish,
             room=self._room,
             reports=parts.gap_reporter,
+            letters=parts.dead_letters,
             counts=self._counts,
             log=self._log,
             grace=settings.repair_grace,

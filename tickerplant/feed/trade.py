@@ -35,6 +35,17 @@ class Trade(msgspec.Struct, gc=False):
     ingest_time_us: int
 
 
+class Refused(msgspec.Struct, gc=False):
+    """A row of the venue's history that cannot be taken as a trade: its bytes, and a short code for the reason."""
+
+    trade_id: int | None
+    payload: bytes
+    reason: str
+
+
+Row = Trade | Refused
+
+
 class RefusedError(Exception):
     """What came from the venue cannot be taken as a trade; `reason` is a short code."""
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +33,36 @@ def test_old_and_repeated_ids_change_nothing() -> None:
     for number in (10, 3, 9, 10):
         assert not coverage.see(number, 1)
     assert (coverage.floor, coverage.next, coverage.holes) == (10, 11, [])
+
+
+def test_it_tells_what_is_missing_next() -> None:
+    coverage = Coverage()
+    for number in (1, 5, 9):
+        coverage.see(number, 0)
+    assert [coverage.missing_from(number) for number in (0, 3, 5, 8, 9)] == [2, 3, 6, 8, None]
+
+
+def test_of_many_holes_only_those_concerned_are_looked_at() -> None:
+    class Watched(list[Hole]):
+        looked = 0
+
+        def __getitem__(self, key: Any) -> Any:
+            Watched.looked += 1
+            return super().__getitem__(key)
+
+        def __iter__(self) -> Any:
+            raise AssertionError("all holes are looked at")
+
+    coverage = Coverage()
+    for number in range(0, 20_000, 2):
+        coverage.see(number, 0)
+    watched = coverage.holes = Watched(coverage.holes)
+    for number in range(1, 1000, 2):
+        assert coverage.misses(number)
+        coverage.fill(number, number)
+    assert coverage.holes is watched
+    assert len(watched) == 9_499
+    assert Watched.looked < 500 * 40  # two searches by halves for each
 
 
 class TestComparedWithTheVenue:

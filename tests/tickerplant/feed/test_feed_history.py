@@ -1,15 +1,16 @@
 import asyncio
-import io
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tickerplant.feed import history as module
 from tickerplant.feed.counts import Counts
-from tickerplant.feed.history import History, HistoryError
-from tickerplant.service import Log
+from tickerplant.feed.history import History, HistoryError, retry_after
+from tickerplant.feed.trade import Refused
 
 ROW = {
     "id": 5,
@@ -80,11 +81,7 @@ def history(url: str) -> Iterator[Callable[..., History]]:
     made = []
 
     def make(*, microseconds: bool = True, address: str = url) -> History:
-        made.append(
-            History(
-                address, "", microseconds=microseconds, counts=Counts(), log=Log("feed", stream=io.StringIO())
-            )
-        )
+        made.append(History(address, "", microseconds=microseconds, counts=Counts()))
         return made[-1]
 
     yield make
@@ -119,12 +116,27 @@ def test_rows_come_in_order_and_never_more_than_a_page_is_asked_for(
     assert "limit=1000" in script.asked[0][0]
 
 
-def test_a_row_that_cannot_be_stored_exactly_is_left_out(
-    script: Script, history: Callable[..., History]
+@pytest.mark.parametrize(
+    ("bad", "trade_id", "reason"),
+    [
+        (ROW | {"price": "NaN"}, 5, "not-a-number-price"),
+        (ROW | {"price": 1.5}, 5, "number-price"),
+        (ROW | {"qty": 2}, 5, "number-size"),
+        (ROW | {"time": "soon"}, 5, "wrong-type"),
+        (ROW | {"id": -1}, None, "id-out-of-range"),
+        (ROW | {"id": "5"}, None, "wrong-type"),
+        ({"id": 5, "price": "1"}, 5, "missing-field"),
+        ("row", None, "not-an-object"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_row_that_cannot_be_taken_is_told_and_hides_no_other(
+    script: Script, history: Callable[..., History], bad: object, trade_id: int | None, reason: str
 ) -> None:
-    script.say([ROW | {"price": "NaN"}, ROW | {"id": 6}])
-    trades = asyncio.run(history().trades("BTCUSDT", 5, 10))
-    assert [trade.trade_id for trade in trades] == [6]
+    script.say([ROW | {"id": 6}, bad])
+    refused, trade = asyncio.run(history().trades("BTCUSDT", 5, 10))
+    assert refused == Refused(trade_id, json.dumps(bad).encode(), reason)
+    assert trade.trade_id == 6
 
 
 def test_one_request_tells_how_far_all_symbols_are(script: Script, history: Callable[..., History]) -> None:
@@ -169,3 +181,48 @@ def test_a_connection_that_the_venue_closed_meanwhile_is_opened_again(
 def test_nobody_listening_is_an_error_with_the_address(history: Callable[..., History]) -> None:
     with pytest.raises(HistoryError, match=r"127\.0\.0\.1:1: .*refused"):
         asyncio.run(history(address="http://127.0.0.1:1").trades("A", 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 1),
+        ("", 1),
+        ("7", 7),
+        ("0.5", 0.5),
+        ("soon", 1),
+        ("inf", 1),
+        ("-3", 1),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 9998 07:28:00 GMT", module.LONGEST_WAIT),
+        ("999999999", module.LONGEST_WAIT),
+    ],
+)
+def test_the_wish_to_be_left_alone_is_read_in_any_form(header: str | None, seconds: float) -> None:
+    assert retry_after(header) == seconds
+
+
+def test_an_end_does_not_wait_for_a_venue_that_lets_nobody_in(
+    history: Callable[..., History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, released = threading.Event(), threading.Event()
+
+    def connect(*_: object, **__: object) -> socket.socket:
+        entered.set()
+        released.wait()
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    asked = history()
+
+    async def story() -> None:
+        asking = asyncio.create_task(asked.trades("A", 1, 1))
+        while not entered.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0.001)
+        asked.close()  # returns though the thread is still inside
+        assert not released.is_set()
+        released.set()
+        with pytest.raises(HistoryError):
+            await asking
+
+    asyncio.run(story())

@@ -3,13 +3,13 @@
 from tickerplant.defects.binding import Wrapped
 from tickerplant.defects.model import Defect
 from tickerplant.feed.repair import VenueHistory
-from tickerplant.feed.trade import Trade
+from tickerplant.feed.trade import Row
 
 TIMES = 12
 
 
 class _Pressing(Wrapped[VenueHistory]):
-    async def trades(self, symbol: str, first: int, limit: int) -> list[Trade]:
+    async def trades(self, symbol: str, first: int, limit: int) -> list[Row]:
         self.reached()
         for _ in range(TIMES - 1):
             await self.part.trades(symbol, first, limit)

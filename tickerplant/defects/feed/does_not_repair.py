@@ -3,11 +3,11 @@
 from tickerplant.defects.binding import Wrapped
 from tickerplant.defects.model import Defect
 from tickerplant.feed.repair import VenueHistory
-from tickerplant.feed.trade import Trade
+from tickerplant.feed.trade import Row
 
 
 class _Fruitless(Wrapped[VenueHistory]):
-    async def trades(self, symbol: str, first: int, limit: int) -> list[Trade]:
+    async def trades(self, symbol: str, first: int, limit: int) -> list[Row]:
         if await self.part.trades(symbol, first, limit):
             self.reached()
         return []

@@ -2,7 +2,7 @@
 
 from tickerplant.defects.binding import Wrapped
 from tickerplant.defects.model import Around, Defect
-from tickerplant.feed.service import SetsAside
+from tickerplant.feed.repair import SetsAside
 
 
 class _Swallowing(Wrapped[SetsAside]):
@@ -10,7 +10,7 @@ class _Swallowing(Wrapped[SetsAside]):
         super().__init__(part, around)
         self._counts = around.service.counts.dead_letters
 
-    def put(self, payload: bytes, *, reason: str, position: str, received_us: int) -> None:  # noqa: ARG002 - as the part
+    def put(self, _payload: bytes, *, reason: str, **_where: object) -> None:
         self.reached()
         self._counts[reason] += 1
 
