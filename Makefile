@@ -97,11 +97,10 @@ $(ready): pyproject.toml constraints.txt $(broken)
 	$(PYTHON) -m venv --clear $(venv) || refuse "$(venv) could not be made (see above)"; \
 	$(bin)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[embedded,dev]' \
 	  | { found=0; fetched=0; while read -r line; do case $$line in \
-	      *.metadata\ *) ;; \
-	      Collecting*) found=$$((found + 1)); ((found % 20)) || echo "make: $$found packages found" ;; \
+	      *.metadata\ *) found=$$((found + 1)); ((found % 20)) || echo "make: $$found packages found" ;; \
 	      Downloading*|Using\ cached*|Processing*) \
 	        fetched=$$((fetched + 1)); ((fetched % 20)) || echo "make: $$fetched packages fetched" ;; \
-	      Installing*) echo "make: installing them" ;; \
+	      Installing\ collected*) echo "make: installing them" ;; \
 	      Successfully\ installed*) echo "make: packages installed" ;; \
 	      *ERROR*|*error*) echo "$$line" ;; \
 	    esac; done; } \

@@ -26,6 +26,7 @@ case "$*" in
     chmod +x .venv/bin/* ;;
   "-m pip install "*)
     [ -z "${NO_INDEX:-}" ] || { echo "ERROR: No matching distribution found for confluent-kafka>=2.16" >&2; exit 1; }
+    echo "  Installing build dependencies: started"
     for n in {1..21}; do
       echo "Collecting package$n"; echo "  Downloading package$n-1-py3-none-any.whl.metadata (1 kB)"
     done
