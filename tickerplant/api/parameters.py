@@ -38,6 +38,18 @@ def _whole(value: object) -> object:
     return value
 
 
+def _up_to(most: int) -> str:
+    """Return the pattern of numbers up to `most`, so that what is published is exactly what is taken."""
+    digits = str(most)
+    shorter = f"[0-9]{{1,{len(digits) - 1}}}"
+    below = [
+        f"{digits[:at]}[0-{int(digit) - 1}][0-9]{{{len(digits) - at - 1}}}"
+        for at, digit in enumerate(digits)
+        if digit != "0"
+    ]
+    return f"^({'|'.join([shorter, *below, digits])})$"
+
+
 def _instant(value: object) -> object:
     return parse_instant(value) if isinstance(value, str) else value
 
@@ -61,7 +73,7 @@ SnapshotId = Annotated[
     int,
     BeforeValidator(_whole),
     Field(ge=0, le=_SNAPSHOT_MOST),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,19}$"}),
+    WithJsonSchema({"type": "string", "pattern": _up_to(_SNAPSHOT_MOST)}),
 ]
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MOST), BeforeValidator(_whole)]
 CursorText = Annotated[str, Field(min_length=1, max_length=2_048, pattern="^[A-Za-z0-9_-]+$")]

@@ -1,5 +1,6 @@
 """The published contract: every answer is as published, whatever is asked."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,12 @@ def test_parameters_are_published_with_their_bounds(filled: Api) -> None:
         >= {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1_000}.items()
     )
     assert schemas["start"].items() >= {"type": "string", "format": "date-time"}.items()
+    ids = re.compile(schemas["snapshot"]["pattern"])
+    most = 2**63 - 1
+    for taken in (0, 7, 10**18 - 1, 10**18, most - 10**9, most - 7, most):
+        assert ids.search(str(taken)), taken
+    for refused in (most + 1, most + 10**9, 9_393_416_136_363_224_057, 10**19 - 1, 10**19, -1):
+        assert not ids.search(str(refused)), refused
     assert schemas["symbol"]["items"]["pattern"] == r"^[A-Z0-9_.\-]{1,50}$"
     for schema in schemas.values():
         assert "anyOf" not in schema
