@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -27,6 +28,7 @@ IN_URL = 300
 BATCH = 300
 SECONDS_PER_MESSAGE = 0.25  # the venue takes five messages a second, pongs included
 HAND_OVER_WITHIN = 2.0
+STEADY_AFTER = 5.0  # a connection that lasted so long has held, though nothing was traded meanwhile
 
 # What picows would log, the end of a connection tells as its reason.
 _SILENT = logging.getLogger("tickerplant.feed.picows")
@@ -72,6 +74,13 @@ class Connection(WSListener):
         self.shutdown_noticed = asyncio.Event()
         self.subscribed = asyncio.Event()
         self.ended_by = ""
+        self._brought_data = False
+        self._since = time.monotonic()
+
+    @property
+    def held_well(self) -> bool:
+        """Whether it was good for something, so that the next attempt need not wait."""
+        return self._brought_data or time.monotonic() - self._since >= STEADY_AFTER
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Keep the transport."""
@@ -161,7 +170,9 @@ class Connection(WSListener):
 
     def _hand(self, payload: bytes, binary: bool, number: int, *, again: bool) -> None:  # noqa: FBT001 - as Take
         notice = self._take(payload, binary, self.number, number, again)
-        if notice is Notice.SHUTDOWN:
+        if notice is None:
+            self._brought_data = True
+        elif notice is Notice.SHUTDOWN:
             self.shutdown_noticed.set()
         elif notice is Notice.SUBSCRIBED:
             self.subscribed.set()
@@ -181,7 +192,7 @@ class Line:
         url: The venue's WebSocket address.
         symbols: The symbols whose trades are wanted.
         take: Takes each frame.
-        on_connected: Told after each new connection that may have missed something.
+        on_connected: Told after each new connection, as something may have been missed before it.
         next_number: Gives connections their numbers.
     """
 
@@ -228,28 +239,35 @@ class Line:
         """Connect, and again whenever the connection ends; ends only when cancelled."""
         try:
             while True:
-                connection = await self._connected()
-                missed = asyncio.create_task(self._told())
-                try:
-                    await self._while_open(connection)
-                finally:
-                    missed.cancel()
+                last = await self._until_lost(await self._connected())
                 self._counts.reconnects += 1
+                if last.held_well:
+                    self._waits.reset()
+                else:
+                    # A venue that lets in and sends away at once is not to be run down.
+                    await asyncio.sleep(self._waits.next())
         finally:
             await asyncio.gather(*(connection.close() for connection in tuple(self._open)))
 
+    async def _until_lost(self, connection: Connection) -> Connection:
+        """Return the connection that was lost; replace it in time where the venue or its age asks for it."""
+        while True:
+            # Even one that was replaced in time may have died before its successor was there.
+            missed = asyncio.create_task(self._told())
+            try:
+                due = await self._lost_or_due(connection)
+                if not due:
+                    self.trouble = connection.ended_by
+                    self._log.warning(
+                        "connection_lost", connection=connection.number, reason=connection.ended_by
+                    )
+                    return connection
+                connection = await self._handed_over(connection, due)
+            finally:
+                missed.cancel()
+
     async def _told(self) -> None:
         await self._on_connected(self.symbols)
-
-    async def _while_open(self, connection: Connection) -> None:
-        """Return when the connection is lost; replace it in time where the venue or its age asks for it."""
-        while True:
-            due = await self._lost_or_due(connection)
-            if not due:
-                self.trouble = connection.ended_by
-                self._log.warning("connection_lost", connection=connection.number, reason=connection.ended_by)
-                return
-            connection = await self._handed_over(connection, due)
 
     async def _lost_or_due(self, connection: Connection) -> str:
         """Wait; return why the connection should be replaced, or nothing when it is over."""
@@ -291,7 +309,6 @@ class Line:
                 self._log.warning("connect_failed", reason=_told_by(error), retry_in_s=round(wait, 3))
                 await asyncio.sleep(wait)
             else:
-                self._waits.reset()
                 self.trouble = None
                 self._log.info(
                     "connected", connection=connection.number, streams=len(self._streams), url=self._url[:80]

@@ -39,8 +39,8 @@ class Reports(Protocol):
         """Report the ids `first` to `last`."""
 
 
-class SetsAside(Protocol):
-    """Keeps what cannot be taken."""
+class Letters(Protocol):
+    """Where that goes which cannot be taken."""
 
     def put(
         self, payload: bytes, *, reason: str, position: str, received_us: int, source: str = "ws"
@@ -85,7 +85,7 @@ class Repairer:
         *,
         room: Callable[[], Awaitable[None]],
         reports: Reports,
-        letters: SetsAside,
+        letters: Letters,
         counts: Counts,
         log: Log,
         grace: float,

@@ -16,7 +16,7 @@ from tickerplant.feed.coverage import Coverage
 from tickerplant.feed.history import History
 from tickerplant.feed.kafka import DeadLetters, GapReporter, Outbox, Publisher, create_topics
 from tickerplant.feed.parser import Notice, Parser
-from tickerplant.feed.repair import Repairer, Reports, SetsAside, VenueHistory
+from tickerplant.feed.repair import Letters, Repairer, Reports, VenueHistory
 from tickerplant.feed.settings import FeedSettings
 from tickerplant.feed.tail import read_tail
 from tickerplant.feed.trade import RefusedError, Trade
@@ -43,6 +43,10 @@ class Publishes(Protocol):
 
     def publish(self, trade: Trade) -> None:
         """Put one trade on its topic."""
+
+
+class SetsAside(Letters, Protocol):
+    """Keeps what cannot be taken."""
 
 
 @dataclass(frozen=True)

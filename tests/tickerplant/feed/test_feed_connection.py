@@ -74,9 +74,11 @@ class Venue:
     def __init__(self) -> None:
         self.sessions: list[Session] = []
         self.refuse = 0
+        self.before_accepting: Callable[[], object] = lambda: None
         self.arrived = asyncio.Event()
 
     def accept(self, request: WSUpgradeRequest) -> Session | None:
+        self.before_accepting()
         if self.refuse:
             self.refuse -= 1
             return None
@@ -235,6 +237,8 @@ def test_however_a_connection_ends_there_is_a_new_one(ending: str) -> None:
 def test_it_knocks_until_it_is_let_in() -> None:
     async def story(scene: Scene) -> None:
         first = await scene.venue.session(1)
+        first.say("1")
+        await scene.got("1")
         scene.venue.refuse = 3
         first.transport.disconnect(graceful=False)
         await scene.venue.session(2)
@@ -242,7 +246,45 @@ def test_it_knocks_until_it_is_let_in() -> None:
         assert scene.waits.failures == 3
 
     scene = play(story)
-    assert scene.waits.resets == 2
+    assert scene.waits.resets == 1
+
+
+def test_it_waits_longer_each_time_for_a_venue_that_lets_in_and_sends_away_at_once() -> None:
+    async def story(scene: Scene) -> None:
+        for number in range(1, 6):
+            session = await scene.venue.session(number)
+            session.transport.disconnect(graceful=False)
+        session = await scene.venue.session(6)
+        assert (scene.waits.failures, scene.waits.resets) == (5, 0)
+        session.say("1")
+        await scene.got("1")
+        session.transport.disconnect(graceful=False)
+        await scene.venue.session(7)
+        assert (scene.waits.failures, scene.waits.resets) == (5, 1)
+
+    play(story)
+
+
+def test_an_answer_to_a_request_does_not_make_a_connection_good() -> None:
+    async def story(scene: Scene) -> None:
+        session = await scene.venue.session(1)
+        session.say('{"error":{"code":2,"msg":"no"}}')
+        await scene.venue.session(2)
+        assert (scene.waits.failures, scene.waits.resets) == (1, 0)
+
+    play(story)
+
+
+def test_a_connection_that_lasted_needs_no_frame_to_be_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STEADY_AFTER", 0.0)
+
+    async def story(scene: Scene) -> None:
+        session = await scene.venue.session(1)
+        session.transport.disconnect(graceful=False)
+        await scene.venue.session(2)
+        assert (scene.waits.failures, scene.waits.resets) == (0, 1)
+
+    play(story)
 
 
 def test_a_venue_that_has_gone_silent_is_left() -> None:
@@ -281,6 +323,18 @@ def test_an_old_connection_is_replaced_in_time() -> None:
         assert scene.counts.reconnects == 0
 
     play(story, rotate_after=0.05)
+
+
+def test_what_was_missed_is_asked_for_when_the_old_connection_dies_before_the_new_one_is_there() -> None:
+    async def story(scene: Scene) -> None:
+        first = await scene.venue.session(1)
+        await scene.had_checked(1)
+        scene.venue.before_accepting = lambda: first.transport.disconnect(graceful=False)
+        first.say(SHUTDOWN.decode())
+        await scene.venue.session(2)
+        await scene.had_checked(2)
+
+    play(story)
 
 
 def test_a_shutdown_with_no_way_in_ends_in_an_ordinary_reconnect() -> None:

@@ -2,7 +2,7 @@
 
 from tickerplant.defects.binding import Wrapped
 from tickerplant.defects.model import Around, Defect
-from tickerplant.feed.repair import SetsAside
+from tickerplant.feed.service import SetsAside
 
 
 class _Swallowing(Wrapped[SetsAside]):
