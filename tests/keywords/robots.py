@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RESOURCE = ROOT / "resources" / "journeys.resource"
 PATIENCE = 240.0
 """Seconds that a run may take; tests that start some may take 300."""
-ENDS_WITHIN = 60.0
-"""Seconds that a run which is told to end may take for its teardowns and its stack."""
+ENDS_WITHIN = 10.0
+"""Seconds that a run which is told to end may take for its teardowns and its stack; a killed one's ends by itself."""
 
 
 @dataclass
