@@ -29,6 +29,7 @@ class Counts:
     delivery_retries: int = 0
     queued: int = 0
     congestions: int = 0
+    unreadable: int = 0
     last_frame_us: int = 0
 
 
@@ -74,6 +75,11 @@ class FeedCollector(Collector):
             "feed_congestions",
             "Times that reading paused because Kafka did not keep up.",
             value=now.congestions,
+        )
+        yield CounterMetricFamily(
+            "feed_unreadable_records",
+            "Records of the trades topic that were no trades when it was read at the start.",
+            value=now.unreadable,
         )
         yield GaugeMetricFamily(
             "feed_last_frame_timestamp_seconds", "When the newest frame came.", value=now.last_frame_us / 1e6

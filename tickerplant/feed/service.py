@@ -18,7 +18,7 @@ from tickerplant.feed.kafka import DeadLetters, GapReporter, Outbox, Publisher, 
 from tickerplant.feed.parser import Notice, Parser
 from tickerplant.feed.repair import Letters, Repairer, Reports, VenueHistory
 from tickerplant.feed.settings import FeedSettings
-from tickerplant.feed.tail import read_tail
+from tickerplant.feed.tail import StoppedError, read_tail
 from tickerplant.feed.trade import RefusedError, Trade
 from tickerplant.service import HealthServer, Log, Stop
 from tickerplant.service.web import new_registry
@@ -199,7 +199,7 @@ class _Life:
             if not await asyncio.to_thread(self._prepare, stop):
                 return
             self._trouble = None
-            await self._follow(stopping)
+            await self._follow(stopping, heart)
         finally:
             heart.cancel()
             await asyncio.gather(heart, return_exceptions=True)
@@ -218,12 +218,24 @@ class _Life:
         if not create_topics(settings.kafka, topics, self._log, stop.wait):
             return False
         since_us = self._checkpoint.load(self._coverage)
-        records = read_tail(settings.kafka, settings.trades_topic, self._coverage, since_us=since_us)
+        try:
+            tail = read_tail(
+                settings.kafka,
+                settings.trades_topic,
+                self._coverage,
+                since_us=since_us,
+                stopping=stop.is_set,
+            )
+        except StoppedError:
+            return False
         known = sum(1 for each in self._coverage.values() if each.next is not None)
-        self._log.info("tail_read", records=records, symbols_known=known)
+        self._log.info("tail_read", records=len(tail), symbols_known=known)
+        if tail.unreadable:
+            self._counts.unreadable += tail.unreadable
+            self._log.warning("tail_unreadable", topic=settings.trades_topic, records=tail.unreadable)
         return True
 
-    async def _follow(self, stopping: asyncio.Event) -> None:
+    async def _follow(self, stopping: asyncio.Event, heart: asyncio.Task[None]) -> None:
         settings, parts = self._settings, self._service.parts
         repairer = Repairer(
             parts.history,
@@ -269,11 +281,14 @@ class _Life:
                 repairer.wake(symbol)
         running = [asyncio.create_task(line.run()) for line in self._lines]
         await asyncio.wait(
-            [*running, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED
+            [*running, heart, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED
         )
         for task in running:
             task.cancel()
         ends = await asyncio.gather(*running, return_exceptions=True)
+        if heart.done():
+            # Without it nothing is delivered, noticed or saved any more.
+            ends = [heart.exception(), *ends]
         await repairer.close()
         parts.history.close()
         for end in ends:

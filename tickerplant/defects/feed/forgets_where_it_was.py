@@ -4,20 +4,19 @@ from collections.abc import Callable, Mapping
 
 from tickerplant.defects.model import Around, Defect
 from tickerplant.feed.coverage import Coverage
+from tickerplant.feed.tail import Tail
 
-ReadTail = Callable[..., int]
+ReadTail = Callable[..., Tail]
 
 
 def _forgetful(read_tail: ReadTail, around: Around) -> ReadTail:
-    def forget(
-        bootstrap: str, topic: str, coverage: Mapping[str, Coverage], *, since_us: int | None = None
-    ) -> int:
-        records = read_tail(bootstrap, topic, coverage, since_us=since_us)
+    def forget(bootstrap: str, topic: str, coverage: Mapping[str, Coverage], **settings: object) -> Tail:
+        tail = read_tail(bootstrap, topic, coverage, **settings)
         for each in coverage.values():
             if each.next is not None:
                 around.reached()
             each.next, each.holes, each.floor, each.was_empty = None, [], None, False
-        return records
+        return tail
 
     return forget
 
