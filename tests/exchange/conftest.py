@@ -66,7 +66,8 @@ class Exchange:
 
 @pytest.fixture(scope="session")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    running = Exchange(tmp_path_factory.mktemp("exchange"))
+    # All tests ask from one address, in one minute more than the venue would answer.
+    running = Exchange(tmp_path_factory.mktemp("exchange"), "--weight-limit", "60000")
     yield running
     assert running.stop() == 0
 

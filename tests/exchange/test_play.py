@@ -240,7 +240,7 @@ def test_a_subscriber_that_does_not_read_is_seen_and_does_not_hold_up_the_others
 
 def test_a_stall_on_command_shifts_what_is_left(market: Market) -> None:
     with subscribed(market):
-        play = market.play(100, per_second=200)
+        play = market.play(2_000, per_second=200)
         until(lambda: play.progress().sent >= 20)
         market.exchange.client.act("stall", seconds=0.4)
         play.wait(SOON)

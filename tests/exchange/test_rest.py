@@ -1,14 +1,19 @@
 """The venue's REST, met with an independent client."""
 
 import json
+import re
 import socket
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 import requests
-from common.waits import PATIENCE
+from common.waits import PATIENCE, until
 from conftest import SOON, Exchange, Market
-from tickproof.exchange import actions
+from tickproof.clock import now_ns
+from tickproof.exchange import actions, limits, symbols
+from tickproof.exchange.http11 import Request
+from tickproof.exchange.rest import ROUTES
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +34,10 @@ def test_ping_and_time(http: requests.Session, exchange: Exchange) -> None:
     microseconds = get(http, exchange, "time", headers={"X-MBX-TIME-UNIT": "MICROSECOND"}).json()[
         "serverTime"
     ]
+    again = get(http, exchange, "time").json()["serverTime"]
     assert len(str(milliseconds)) == 13
     assert len(str(microseconds)) == 16
-    assert 0 <= microseconds // 1000 - milliseconds < 1000
+    assert milliseconds <= microseconds // 1000 <= again
 
 
 def test_exchange_information(http: requests.Session, exchange: Exchange) -> None:
@@ -39,7 +45,10 @@ def test_exchange_information(http: requests.Session, exchange: Exchange) -> Non
     names = [symbol["symbol"] for symbol in whole["symbols"]]
     assert len(names) >= 190
     assert {"ETHBTC", "BTCFDUSD", "1000SATSUSDT", "BNBEUR"} <= set(names)
-    assert whole["rateLimits"][0]["rateLimitType"] == "REQUEST_WEIGHT"
+    assert whole["rateLimits"] == [
+        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 60_000},
+        {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
+    ]
     two = get(http, exchange, 'exchangeInfo?symbols=["ETHBTC","BNBEUR"]').json()
     assert [symbol["symbol"] for symbol in two["symbols"]] == ["ETHBTC", "BNBEUR"]
     one = get(http, exchange, "exchangeInfo?symbol=ETHBTC").json()["symbols"][0]
@@ -91,7 +100,7 @@ def test_rest_knows_what_was_skipped_only_if_told_so(http: requests.Session, mar
 
 
 def test_trades_that_are_not_due_are_not_told(http: requests.Session, market: Market) -> None:
-    plan = market.plan(40, per_second=20)
+    plan = market.plan(40, per_second=1)
     play = market.exchange.client.play(plan)
     first = plan.table["trade_id"][0].as_py()
     path = f"historicalTrades?symbol={plan.table['symbol'][0]}&fromId={first}"
@@ -151,8 +160,26 @@ def test_an_unknown_time_unit(http: requests.Session, exchange: Exchange) -> Non
     }
 
 
-def test_used_weight_is_told_and_too_much_is_refused(http: requests.Session, own_exchange: object) -> None:
+def early_in_a_minute() -> bool:
+    """Tell whether enough of the minute is left for a test that must not see a new one begin."""
+    return now_ns() // 10**9 % 60 < 50
+
+
+def test_the_default_limit_is_the_venue_s(
+    http: requests.Session, own_exchange: Callable[..., Exchange]
+) -> None:
+    told = get(http, own_exchange(), "exchangeInfo?symbol=BTCUSDT").json()["rateLimits"]
+    assert [(one["rateLimitType"], one["limit"]) for one in told] == [
+        ("REQUEST_WEIGHT", 6_000),
+        ("RAW_REQUESTS", 300_000),
+    ]
+
+
+def test_used_weight_is_told_and_too_much_is_refused(
+    http: requests.Session, own_exchange: Callable[..., Exchange]
+) -> None:
     exchange = own_exchange()
+    until(early_in_a_minute)
     exchange.client.act("set_weight_limit", per_minute=60)
     path = "historicalTrades?symbol=BTCUSDT"
     assert [get(http, exchange, path).headers["X-MBX-USED-WEIGHT-1M"] for _ in range(2)] == ["25", "50"]
@@ -164,6 +191,87 @@ def test_used_weight_is_told_and_too_much_is_refused(http: requests.Session, own
         "msg": "Too much request weight used; current limit is 60 request weight per 1 MINUTE. "
         "Please use WebSocket Streams for live updates to avoid polling the API.",
     }
+
+
+def test_who_goes_on_after_a_429_is_banned(
+    http: requests.Session, own_exchange: Callable[..., Exchange]
+) -> None:
+    exchange = own_exchange()
+    until(early_in_a_minute)
+    exchange.client.act("set_weight_limit", per_minute=1)
+    answers = [get(http, exchange, "ping") for _ in range(1 + limits.REFUSALS_BEFORE_BAN + 2)]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [200, *[429] * limits.REFUSALS_BEFORE_BAN, 418, 418]
+    banned = answers[-1]
+    assert 60 < int(banned.headers["Retry-After"]) <= 120
+    told = re.fullmatch(
+        r"Way too much request weight used; IP banned until (\d{13})\. "
+        r"Please use WebSocket Streams for live updates to avoid bans\.",
+        banned.json()["msg"],
+    )
+    assert told is not None
+    assert banned.json()["code"] == -1003
+    exchange.client.act("set_weight_limit", per_minute=100)
+    assert get(http, exchange, "ping").status_code == 200
+
+
+def test_bans_grow_from_two_minutes_to_three_days() -> None:
+    purse, at, minutes = limits.Weight(per_minute=1), 0, []
+    for _ in range(14):
+        while purse.spend(1, at) is not limits.Verdict.BANNED:
+            pass
+        minutes.append(-(-purse.seconds_left(at) // 60))
+        assert purse.spend(1, purse.banned_until_ns - 1) is limits.Verdict.BANNED
+        at = purse.banned_until_ns
+    assert minutes[:4] == [2, 4, 8, 16]
+    assert minutes[-2:] == [3 * 24 * 60] * 2
+
+
+def test_raw_requests_are_counted_over_five_minutes() -> None:
+    purse = limits.Weight(per_minute=10**9)
+    for _ in range(300_000):
+        assert purse.spend(1, 0) is limits.Verdict.WITHIN
+    assert purse.spend(1, 61 * limits.SECOND) is limits.Verdict.TOO_MUCH
+    assert purse.seconds_left(61 * limits.SECOND) == 239
+    assert purse.spend(1, 300 * limits.SECOND) is limits.Verdict.WITHIN
+
+
+def test_tickers_tell_what_is_known_of_each_symbol(http: requests.Session, market: Market) -> None:
+    ledger = market.sent(60).to_pylist()
+    exchange = market.exchange
+    ids = {name: [row["trade_id"] for row in ledger if row["symbol"] == name] for name in market.symbols}
+    several = get(http, exchange, f"ticker/24hr?symbols={json.dumps(market.symbols)}").json()
+    assert [one["symbol"] for one in several] == market.symbols
+    for one in several:
+        assert list(one) == ["symbol", "openTime", "closeTime", "firstId", "lastId", "count"]
+        assert one["closeTime"] - one["openTime"] == 24 * 3_600 * 1_000
+        assert one["lastId"] == ids[one["symbol"]][-1]
+        assert one["firstId"] <= ids[one["symbol"]][0]
+        assert one["count"] >= len(ids[one["symbol"]])
+    alone = get(http, exchange, f"ticker/24hr?symbol={market.symbols[0]}").json()
+    assert {**alone, "openTime": 0, "closeTime": 0} == {**several[0], "openTime": 0, "closeTime": 0}
+    everything = get(http, exchange, "ticker/24hr").json()
+    assert len(everything) == len(get(http, exchange, "exchangeInfo").json()["symbols"])
+
+
+def test_a_symbol_that_was_never_traded_has_no_ids(
+    http: requests.Session, own_exchange: Callable[..., Exchange]
+) -> None:
+    told = get(http, own_exchange(), "ticker/24hr?symbol=BTCUSDT").json()
+    assert (told["firstId"], told["lastId"], told["count"]) == (-1, -1, 0)
+
+
+@pytest.mark.parametrize(("count", "weight"), [(1, 2), (20, 2), (21, 40), (100, 40), (101, 80), (0, 80)])
+def test_a_ticker_weighs_by_the_number_of_its_symbols(count: int, weight: int) -> None:
+    names = sorted(symbols.catalogue())[:count]
+    query = (("symbols", json.dumps(names)),) if count else ()
+    request = Request("GET", "/api/v3/ticker/24hr", query, {})
+    assert ROUTES[request.path].weight(request) == weight
+
+
+def test_one_ticker_weighs_two() -> None:
+    request = Request("GET", "/api/v3/ticker/24hr", (("symbol", "BTCUSDT"),), {})
+    assert ROUTES[request.path].weight(request) == 2
 
 
 def test_rest_over_tls(http: requests.Session, exchange: Exchange) -> None:

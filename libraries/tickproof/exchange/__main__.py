@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tickproof.exchange import certificates
+from tickproof.exchange.limits import WEIGHT_PER_MINUTE
 
 
 def main() -> int:
@@ -16,6 +17,12 @@ def main() -> int:
         "--tls-port", type=int, default=0, help="the same with TLS; default: any that is free"
     )
     parser.add_argument("--control-port", type=int, default=0, help="control; default: any that is free")
+    parser.add_argument(
+        "--weight-limit",
+        type=int,
+        default=WEIGHT_PER_MINUTE,
+        help="request weight a minute that REST allows; default: the venue's, %(default)s",
+    )
     parser.add_argument("--watch-stdin", action="store_true", help="end when the standard input ends")
     given = parser.parse_args()
     try:
@@ -28,7 +35,7 @@ def main() -> int:
             return _refused("no certificate could be made.")
         ports = server.Ports(given.port, given.tls_port, given.control_port)
         try:
-            server.run(given.state, ports, watch_stdin=given.watch_stdin)
+            server.run(given.state, ports, weight_limit=given.weight_limit, watch_stdin=given.watch_stdin)
         except server.StartError as error:
             return _refused(str(error))
     except OSError as error:

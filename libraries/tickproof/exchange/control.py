@@ -229,8 +229,7 @@ def _set_heartbeat(venue: Venue, wish: Wish) -> None:
 
 
 def _set_weight_limit(venue: Venue, wish: Wish) -> None:
-    venue.weight.per_minute = wish.whole("per_minute", 1)
-    venue.weight.used = 0
+    venue.weight.allow(wish.whole("per_minute", 1))
 
 
 DEEDS: dict[str, Deed] = {

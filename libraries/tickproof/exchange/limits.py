@@ -1,14 +1,15 @@
 """What the venue allows, and the counters that notice when somebody takes more.
 
 Numbers from the Binance Spot API documentation ("WebSocket Streams": General WSS information and WebSocket
-Limits; "REST API": Limits). Three are ours: how much a subscriber that does not read may leave with us,
-which the venue does not publish; the notice before a shutdown, minutes there and a moment here; and a
-request weight so generous that only a test that asks for a smaller one meets it. The venue's 300
+Limits; "REST API": Limits, and what `exchangeInfo` answered in 2026). Three are ours: how much a subscriber
+that does not read may leave with us, and how many requests behind a 429 bring a ban, neither of which the
+venue publishes; and the notice before a shutdown, minutes there and a moment here. The venue's 300
 connections in 5 minutes are not enforced: tests reconnect more often than that.
 """
 
 from collections import deque
 from dataclasses import dataclass
+from enum import Enum
 
 SECOND = 1_000_000_000
 
@@ -22,7 +23,14 @@ BACKLOG_BYTES = 64 * 1024 * 1024
 """A subscriber that leaves more than this unread is disconnected."""
 
 SHUTDOWN_NOTICE_S = 0.5
-WEIGHT_PER_MINUTE = 60_000
+WEIGHT_PER_MINUTE = 6_000
+RAW_REQUESTS_PER_5_MINUTES = 300_000
+
+REFUSALS_BEFORE_BAN = 50
+"""Requests that still get a 429 within the minute; a client that had several under way is no offender."""
+
+FIRST_BAN_NS = 120 * SECOND
+LONGEST_BAN_NS = 3 * 24 * 3600 * SECOND
 
 
 class MessageRate:
@@ -45,30 +53,63 @@ class MessageRate:
         return False
 
 
+class Verdict(Enum):
+    """What a request to REST meets."""
+
+    WITHIN = 200
+    TOO_MUCH = 429
+    BANNED = 418
+
+
 class Weight:
-    """Request weight used within the running minute, by everybody: all requests come from this machine."""
+    """Request weight used within the running minute, by everybody: all requests come from this machine.
+
+    Who goes on after a 429 is banned, as on the venue for two minutes at first and twice as long each time
+    again, up to three days.
+    """
 
     def __init__(self, per_minute: int = WEIGHT_PER_MINUTE) -> None:
-        self.per_minute = per_minute
-        self._minute = 0
-        self.used = 0
+        self.allow(per_minute)
 
-    def spend(self, weight: int, now_ns: int) -> bool:
-        """Count a request; tell whether it is within the limit.
+    def allow(self, per_minute: int) -> None:
+        """Begin anew with another limit; bans are lifted."""
+        self.per_minute = per_minute
+        self._minute = self._five_minutes = 0
+        self.used = self.requests = 0
+        self._refused = self._bans = 0
+        self.banned_until_ns = 0
+
+    def spend(self, weight: int, now_ns: int) -> Verdict:
+        """Count a request, and tell what it meets.
 
         >>> purse = Weight(per_minute=30)
-        >>> purse.spend(25, 0), purse.spend(25, 1), purse.spend(25, 60 * SECOND)
-        (True, False, True)
+        >>> [purse.spend(25, at).name for at in (0, 1, 60 * SECOND)]
+        ['WITHIN', 'TOO_MUCH', 'WITHIN']
         """
+        if now_ns < self.banned_until_ns:
+            return Verdict.BANNED
         minute = now_ns // (60 * SECOND)
         if minute != self._minute:
-            self._minute, self.used = minute, 0
+            self._minute, self.used, self._refused = minute, 0, 0
+        if minute // 5 != self._five_minutes:
+            self._five_minutes, self.requests = minute // 5, 0
         self.used += weight
-        return self.used <= self.per_minute
+        self.requests += 1
+        if self.used <= self.per_minute and self.requests <= RAW_REQUESTS_PER_5_MINUTES:
+            return Verdict.WITHIN
+        self._refused += 1
+        if self._refused <= REFUSALS_BEFORE_BAN:
+            return Verdict.TOO_MUCH
+        self.banned_until_ns = now_ns + min(FIRST_BAN_NS << self._bans, LONGEST_BAN_NS)
+        self._bans, self._refused = self._bans + 1, 0
+        return Verdict.BANNED
 
-    @staticmethod
-    def seconds_left(now_ns: int) -> int:
-        """Tell after how many whole seconds the next minute has begun."""
+    def seconds_left(self, now_ns: int) -> int:
+        """Tell after how many whole seconds requests are answered again: the next minute, or a ban's end."""
+        if now_ns < self.banned_until_ns:
+            return -(-(self.banned_until_ns - now_ns) // SECOND)
+        if self.requests > RAW_REQUESTS_PER_5_MINUTES:
+            return 300 - (now_ns // SECOND) % 300
         return 60 - (now_ns // SECOND) % 60
 
 

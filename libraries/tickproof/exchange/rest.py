@@ -18,7 +18,7 @@ from tickproof.exchange import symbols
 from tickproof.exchange.events import EventLog
 from tickproof.exchange.frames import TimeUnit
 from tickproof.exchange.http11 import Request, Response, json_response
-from tickproof.exchange.limits import Weight
+from tickproof.exchange.limits import RAW_REQUESTS_PER_5_MINUTES, Verdict, Weight
 from tickproof.exchange.tape import Tape, Trade
 
 DEFAULT_LIMIT = 500
@@ -56,7 +56,7 @@ class Call:
 class Route:
     """What answers a path."""
 
-    weight: int
+    weight: Callable[[Request], int]
     parameters: tuple[str, ...]
     answer: Callable[["Rest", Call], str]
 
@@ -75,15 +75,15 @@ class Rest:
         route = ROUTES.get(request.path)
         if route is None:
             return json_response({"code": -1000, "msg": "Path not found."}, 404)
-        within = self._weight.spend(route.weight, at)
+        verdict = self._weight.spend(route.weight(request), at)
         headers = {
             "X-MBX-USED-WEIGHT": str(self._weight.used),
             "X-MBX-USED-WEIGHT-1M": str(self._weight.used),
         }
-        if not within:
+        if verdict is not Verdict.WITHIN:
             headers["Retry-After"] = str(self._weight.seconds_left(at))
         try:
-            self._admit(request, within=within)
+            self._admit(request, verdict)
             call = Call(_parameters(request, route.parameters), _unit(request), at)
             response = Response(200, route.answer(self, call).encode(), headers=headers)
         except RestError as refused:
@@ -98,15 +98,23 @@ class Rest:
         )
         return response
 
-    def _admit(self, request: Request, *, within: bool) -> None:
+    def _admit(self, request: Request, verdict: Verdict) -> None:
         if request.method != "GET":
             raise RestError(-1020, "This operation is not supported.", 405)
-        if not within:
+        if verdict is Verdict.BANNED:
+            until = self._weight.banned_until_ns // 1_000_000
+            raise RestError(
+                -1003,
+                f"Way too much request weight used; IP banned until {until}. Please use WebSocket Streams for "
+                "live updates to avoid bans.",
+                verdict.value,
+            )
+        if verdict is Verdict.TOO_MUCH:
             raise RestError(
                 -1003,
                 f"Too much request weight used; current limit is {self._weight.per_minute} request weight "
                 "per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.",
-                429,
+                verdict.value,
             )
 
     def time(self, call: Call) -> str:
@@ -123,12 +131,8 @@ class Rest:
             "timezone": "UTC",
             "serverTime": call.now,
             "rateLimits": [
-                {
-                    "rateLimitType": "REQUEST_WEIGHT",
-                    "interval": "MINUTE",
-                    "intervalNum": 1,
-                    "limit": self._weight.per_minute,
-                }
+                _rate_limit("REQUEST_WEIGHT", 1, self._weight.per_minute),
+                _rate_limit("RAW_REQUESTS", 5, RAW_REQUESTS_PER_5_MINUTES),
             ],
             "exchangeFilters": [],
         }
@@ -163,16 +167,33 @@ class Rest:
         return f"[{','.join(_trade(trade, call.unit) for trade in trades)}]"
 
 
+def _always(weight: int) -> Callable[[Request], int]:
+    return lambda _request: weight
+
+
+def _ticker_weight(request: Request) -> int:
+    """Weigh a request for tickers by the number of symbols that it asks for."""
+    if request.first("symbol") is not None:
+        return 2
+    text = request.first("symbols")
+    if text is None:
+        return 80
+    count = text.count(",") + 1
+    return 2 if count <= 20 else 40 if count <= 100 else 80
+
+
 ROUTES: Mapping[str, Route] = MappingProxyType(
     {
-        "/api/v3/ping": Route(1, (), Rest.ping),
-        "/api/v3/time": Route(1, (), Rest.time),
+        "/api/v3/ping": Route(_always(1), (), Rest.ping),
+        "/api/v3/time": Route(_always(1), (), Rest.time),
         "/api/v3/exchangeInfo": Route(
-            20, ("symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"), Rest.exchange_info
+            _always(20),
+            ("symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"),
+            Rest.exchange_info,
         ),
-        "/api/v3/ticker/24hr": Route(80, ("symbol", "symbols", "type"), Rest.ticker),
-        "/api/v3/trades": Route(25, ("symbol", "limit"), Rest.recent_trades),
-        "/api/v3/historicalTrades": Route(25, ("symbol", "limit", "fromId"), Rest.historical_trades),
+        "/api/v3/ticker/24hr": Route(_ticker_weight, ("symbol", "symbols", "type"), Rest.ticker),
+        "/api/v3/trades": Route(_always(25), ("symbol", "limit"), Rest.recent_trades),
+        "/api/v3/historicalTrades": Route(_always(25), ("symbol", "limit", "fromId"), Rest.historical_trades),
     }
 )
 
@@ -316,6 +337,10 @@ def _trade(trade: Trade, unit: TimeUnit) -> str:
         f',"time":{trade.time_ns // unit.nanoseconds}'
         f',"isBuyerMaker":{"true" if trade.buyer_is_maker else "false"},"isBestMatch":true}}'
     )
+
+
+def _rate_limit(kind: str, minutes: int, limit: int) -> dict[str, object]:
+    return {"rateLimitType": kind, "interval": "MINUTE", "intervalNum": minutes, "limit": limit}
 
 
 def _dump(value: object) -> str:

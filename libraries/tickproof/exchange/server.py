@@ -96,7 +96,7 @@ def listen(port: int) -> socket.socket:
     raise StartError(f"port {port} of {HOST} is in use." if port else f"no free port was found on {HOST}.")
 
 
-def run(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
+def run(folder: Path, ports: Ports, *, weight_limit: int, watch_stdin: bool) -> None:
     """Run the exchange until it is told to end.
 
     Raises:
@@ -110,17 +110,18 @@ def run(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
             raise StartError(f"another exchange runs in {folder}.") from None
         addresses.unlink(missing_ok=True)
         try:
-            asyncio.run(serve(folder, ports, watch_stdin=watch_stdin))
+            asyncio.run(serve(folder, ports, weight_limit=weight_limit, watch_stdin=watch_stdin))
         finally:
             addresses.unlink(missing_ok=True)
 
 
-async def serve(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
+async def serve(folder: Path, ports: Ports, *, weight_limit: int, watch_stdin: bool) -> None:
     """Run the exchange until it is told to end.
 
     Args:
         folder: keeps its state; gets the file of addresses when all ports are open.
         ports: where to listen.
+        weight_limit: request weight a minute that REST allows.
         watch_stdin: end when the standard input ends.
 
     Raises:
@@ -128,6 +129,7 @@ async def serve(folder: Path, ports: Ports, *, watch_stdin: bool) -> None:
     """
     tls, authority = server_context(folder)
     venue = Venue(folder)
+    venue.weight.allow(weight_limit)
     market = Door(ports.market, venue, max_body=MAX_REST_BODY)
     secure = Door(ports.market_tls, venue, tls=tls, max_body=MAX_REST_BODY)
     control = Door(ports.control, Control(venue), max_body=MAX_PLAN)
