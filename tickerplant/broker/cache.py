@@ -11,12 +11,8 @@ from pathlib import Path
 
 from tickerplant.broker.errors import BrokerError
 from tickerplant.broker.jars import Jar, checksum, kafka_version
+from tickerplant.broker.proofs import VERIFIED_AT, Proofs, write_whole
 from tickerplant.service.settings import Environment
-
-# Every verified jar gets this time stamp. A file written by anybody else gets another one, so a look at size
-# and time is enough to notice a change; and the JVM's AOT cache, which remembers the jars' times, stays valid
-# when a jar is fetched again.
-VERIFIED_AT = 1_600_000_000
 
 
 def cache_folder(environment: Environment) -> Path:
@@ -54,6 +50,11 @@ class BrokerCache:
         return self.folder / "template"
 
     @property
+    def proofs(self) -> Proofs:
+        """What tells whether the template and the ahead-of-time caches are whole."""
+        return Proofs(self.folder)
+
+    @property
     def class_path(self) -> str:
         """All jars, in the order of the lock file."""
         return os.pathsep.join(str(self.jar_folder / jar.filename) for jar in self.jars)
@@ -71,15 +72,12 @@ class BrokerCache:
         return stat.st_mtime == VERIFIED_AT and sizes.get(jar.filename) == stat.st_size
 
     def broken_jars(self) -> list[Jar]:
-        """Return the jars that are missing or damaged; those found whole are stamped as verified."""
-        broken = []
-        for jar in self.doubtful_jars():
-            path = self.jar_folder / jar.filename
-            if path.exists() and checksum(path) == jar.sha256:
-                os.utime(path, (VERIFIED_AT, VERIFIED_AT))
-            else:
-                broken.append(jar)
-        return broken
+        """Return the jars that are missing or damaged."""
+        return [jar for jar in self.doubtful_jars() if not self._is_whole(jar)]
+
+    def _is_whole(self, jar: Jar) -> bool:
+        path = self.jar_folder / jar.filename
+        return path.exists() and checksum(path) == jar.sha256
 
     def stamp(self) -> None:
         """Record that all jars were verified just now."""
@@ -96,13 +94,6 @@ class BrokerCache:
         except (OSError, ValueError):
             return {}
         return sizes if isinstance(sizes, dict) else {}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that nobody ever sees half of it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 @contextmanager

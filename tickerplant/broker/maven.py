@@ -111,8 +111,9 @@ def _repositories() -> dict[str, str]:
     from jgo.config import GlobalSettings  # noqa: PLC0415 - see fetch
     from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
 
-    # A mirror in the user's own jgo settings is asked first.
-    return {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
+    # A mirror in the user's own jgo settings is asked first; one that is called central takes the place of Maven Central.
+    own: dict[str, str] = GlobalSettings.load().repositories
+    return {**own, "central": own.get("central", MAVEN_CENTRAL_URL)}
 
 
 def _cause(error: BaseException) -> str:

@@ -21,11 +21,33 @@ Say = Callable[[str], None]
 
 def is_prepared(cache: BrokerCache, profile: Profile) -> bool:
     """Tell whether a broker can start now; looks at files only."""
-    return (
-        not cache.doubtful_jars()
-        and (cache.template / "meta.properties").is_file()
-        and aot_cache(cache, profile).is_file()
-    )
+    made = (cache.template, aot_cache(cache, profile))
+    return not cache.doubtful_jars() and all(cache.proofs.is_untouched(part) for part in made)
+
+
+def check(environment: Environment, say: Say, profile_name: str = "") -> bool:
+    """Look closely whether all is prepared, and change nothing.
+
+    Args:
+        environment: Names the cache folder and the JVM profile.
+        say: Takes one sentence: what is there, or what is not.
+        profile_name: The JVM profile, when it is not to be the one that the environment names.
+
+    Returns:
+        Whether a broker can start now.
+    """
+    profile = _profile(environment, profile_name)
+    cache = BrokerCache.of(environment, read_lock())
+    broken = cache.broken_jars()
+    lacking = [f"{len(broken)} of {len(cache.jars)} jars"] if broken else []
+    made = {"the data directory's template": cache.template, "the JVM's training": aot_cache(cache, profile)}
+    lacking += [name for name, part in made.items() if not cache.proofs.is_whole(part)]
+    title = f"Kafka {kafka_version(cache.jars)}, profile '{profile.name}',"
+    if lacking:
+        say(f"{title} is not complete in {cache.folder}: missing or damaged: {', '.join(lacking)}.")
+    else:
+        say(f"{title} is complete in {cache.folder}.")
+    return not lacking
 
 
 def prepare(environment: Environment, say: Say, profile_name: str = "") -> None:
@@ -39,20 +61,15 @@ def prepare(environment: Environment, say: Say, profile_name: str = "") -> None:
     Raises:
         BrokerError: A step failed; the message says which and what to do.
     """
-    profile = chosen_profile(Environment({"KAFKA_PROFILE": profile_name}) if profile_name else environment)
+    profile = _profile(environment, profile_name)
     cache = BrokerCache.of(environment, read_lock())
     if is_prepared(cache, profile):
         return
     try:
         with only_one(cache.folder, lambda: say("Another set-up is at work; waiting for it.")):
             _prepare_jars(cache, say)
-            if not (cache.template / "meta.properties").is_file():
-                training.format_template(cache, profile)
-            if not aot_cache(cache, profile).is_file():
-                began = time.monotonic()
-                say(f"Training the Java runtime for profile '{profile.name}' (once, some 10 s) ...")
-                training.train(cache, profile)
-                say(f"Training the Java runtime took {time.monotonic() - began:.0f} s.")
+            _make(cache, cache.template, lambda: training.format_template(cache, profile), say)
+            _make(cache, aot_cache(cache, profile), lambda: _train(cache, profile, say), say)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise BrokerError(
@@ -61,6 +78,27 @@ def prepare(environment: Environment, say: Say, profile_name: str = "") -> None:
             ) from error
         reason = error.strerror or error
         raise BrokerError(f"The cache folder {cache.folder} cannot be used: {reason}.") from error
+
+
+def _profile(environment: Environment, name: str) -> Profile:
+    return chosen_profile(Environment({"KAFKA_PROFILE": name}) if name else environment)
+
+
+def _make(cache: BrokerCache, part: Path, make: Callable[[], None], say: Say) -> None:
+    """Make a part that is not there or is damaged; one that was only touched is looked at and counts as whole again."""
+    proofs = cache.proofs
+    if not proofs.is_whole(part):
+        if proofs.knows(part):
+            say(f"Damaged in {cache.folder}, made again: {part.name}.")
+        make()
+    proofs.record(part)
+
+
+def _train(cache: BrokerCache, profile: Profile, say: Say) -> None:
+    began = time.monotonic()
+    say(f"Training the Java runtime for profile '{profile.name}' (once, some 10 s) ...")
+    training.train(cache, profile)
+    say(f"Training the Java runtime took {time.monotonic() - began:.0f} s.")
 
 
 def _prepare_jars(cache: BrokerCache, say: Say) -> None:

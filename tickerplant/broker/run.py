@@ -35,8 +35,9 @@ def become_broker(environment: Environment) -> None:
     # meta.properties is copied last: a directory that has it is a whole one.
     if not (data / "meta.properties").exists():
         shutil.rmtree(data, ignore_errors=True)
-        shutil.copytree(cache.template, data, ignore=shutil.ignore_patterns("meta.properties"))
-        shutil.copy2(cache.template / "meta.properties", data)
+        last = shutil.ignore_patterns("meta.properties")
+        shutil.copytree(cache.template, data, ignore=last, copy_function=shutil.copy)
+        shutil.copy(cache.template / "meta.properties", data)
     config = settings.data / "server.properties"
     config.write_text(properties(settings), encoding="utf-8")
     extra = [

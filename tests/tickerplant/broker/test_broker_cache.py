@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from common.waits import PATIENCE
@@ -17,7 +18,7 @@ from tickerplant.broker import maven, prepare, training
 from tickerplant.broker.cache import BrokerCache, cache_folder, only_one
 from tickerplant.broker.errors import BrokerError
 from tickerplant.broker.jars import Jar, kafka_version, read_lock, write_lock
-from tickerplant.broker.jvm import Profile, aot_cache
+from tickerplant.broker.jvm import PROFILES, Profile, aot_cache
 from tickerplant.broker.properties import BrokerSettings, properties
 from tickerplant.service import Environment, SettingsError
 
@@ -30,6 +31,12 @@ def jar(artifact: str) -> Jar:
 
 
 JARS = tuple(jar(artifact) for artifact in CONTENT)
+DAMAGES: dict[str, tuple[str, str, bytes | None]] = {
+    "template": ("format", "template/meta.properties", b""),
+    "template-half": ("format", "template/bootstrap.checkpoint", None),
+    "training": ("train small", "", b"drained"),
+    "training-cut": ("train small", "", b"tra"),
+}
 
 
 @pytest.fixture
@@ -56,12 +63,14 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def format_template(cache: BrokerCache, _profile: Profile) -> None:
         asked.append("format")
+        shutil.rmtree(cache.template, ignore_errors=True)
         cache.template.mkdir()
-        (cache.template / "meta.properties").touch()
+        (cache.template / "bootstrap.checkpoint").write_bytes(b"checkpoint")
+        (cache.template / "meta.properties").write_bytes(b"cluster.id=1")
 
     def train(cache: BrokerCache, profile: Profile) -> None:
         asked.append(f"train {profile.name}")
-        aot_cache(cache, profile).touch()
+        aot_cache(cache, profile).write_bytes(b"trained")
 
     monkeypatch.setattr(prepare, "read_lock", lambda: JARS)
     monkeypatch.setattr(maven, "fetch", fetch)
@@ -138,6 +147,64 @@ class TestTheFirstSetUp:
         assert not cache.doubtful_jars()
         assert len(fetched) == 4
 
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_a_damaged_part_is_told_and_made_again(
+        self, environment: Environment, cache: BrokerCache, fetched: list[str], damage: str
+    ) -> None:
+        heard(environment)
+        made, path, content = DAMAGES[damage]
+        damaged = cache.folder / path if path else aot_cache(cache, PROFILES["small"])
+        whole = damaged.read_bytes()
+        damaged.unlink() if content is None else damaged.write_bytes(content)
+        assert not prepare.is_prepared(cache, PROFILES["small"])
+        said = heard(environment)
+        assert fetched[4:] == [made]
+        name = aot_cache(cache, PROFILES["small"]).name
+        approve(
+            f"broker-damaged-{made.partition(' ')[0]}",
+            said[0],
+            hide={str(cache.folder): "CACHE", name: "small.aot"},
+        )
+        assert damaged.read_bytes() == whole
+        assert prepare.is_prepared(cache, PROFILES["small"])
+
+    def test_a_part_that_was_only_touched_is_not_made_again(
+        self, environment: Environment, cache: BrokerCache, fetched: list[str]
+    ) -> None:
+        heard(environment)
+        for part in (cache.template / "meta.properties", aot_cache(cache, PROFILES["small"])):
+            part.touch()
+        assert not prepare.is_prepared(cache, PROFILES["small"])
+        assert heard(environment) == []
+        assert prepare.is_prepared(cache, PROFILES["small"])
+        assert len(fetched) == 4
+
+    @pytest.mark.parametrize(
+        "text", ["", "{", "[]", '{"template": 1}', '{"template": {"meta.properties": 5}}']
+    )
+    def test_what_was_not_finished_is_made_again(
+        self, environment: Environment, cache: BrokerCache, fetched: list[str], text: str
+    ) -> None:
+        heard(environment)
+        (cache.folder / "made.json").write_text(text)
+        assert "Damaged" not in " ".join(heard(environment))
+        assert fetched[4:] == ["format", "train small"]
+
+    def test_a_look_tells_what_is_missing_and_changes_nothing(
+        self, environment: Environment, cache: BrokerCache, fetched: list[str]
+    ) -> None:
+        told: list[str] = []
+        assert not prepare.check(environment, told.append)
+        assert not cache.folder.exists()
+        heard(environment)
+        assert prepare.check(environment, told.append)
+        assert not prepare.check(environment, told.append, "low-latency")
+        (cache.jar_folder / JARS[0].filename).unlink()
+        (cache.template / "meta.properties").write_bytes(b"")
+        assert not prepare.check(environment, told.append)
+        assert len(fetched) == 4
+        approve("broker-check", "\n".join(told), hide={str(cache.folder): "CACHE"})
+
     def test_an_interrupted_fetch_goes_on_where_it_was(
         self, environment: Environment, cache: BrokerCache, fetched: list[str]
     ) -> None:
@@ -192,6 +259,18 @@ class TestWhatGoesWrong:
         with pytest.raises(BrokerError) as refused:
             maven.fetch(JARS[:1], cache.jar_folder, cache.folder / "staging", lambda _: None)
         approve("broker-no-network", str(refused.value))
+
+    def test_a_mirror_that_the_user_has_set_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = SimpleNamespace(repositories={"ours": "https://ours", "central": "https://mirror"})
+        monkeypatch.setattr("jgo.config.GlobalSettings.load", lambda: settings)
+        assert maven._repositories() == {"ours": "https://ours", "central": "https://mirror"}
+        settings.repositories = {"ours": "https://ours"}
+        (first, _), (last, central) = maven._repositories().items()
+        assert (first, last, central.startswith("https://repo.maven.apache.org/")) == (
+            "ours",
+            "central",
+            True,
+        )
 
     def test_a_file_that_is_not_the_pinned_one(
         self, cache: BrokerCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
