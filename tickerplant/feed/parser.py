@@ -12,8 +12,10 @@ import msgspec
 
 from tickerplant.feed.trade import LARGEST_ID, RefusedError, Side, Trade, check
 
-# Names with a colon behind them in a frame that holds nothing but what is documented.
-_USUAL_NAMES = 11
+# A frame that holds what is documented and nothing else: eleven names and five texts, the last name being one that is
+# not read. All others are read, so they are there: where a name came twice, there would be more quotation marks.
+_USUAL_QUOTES = 32
+_USUAL_ENDS = (b'"M":true}}', b'"M":false}}')
 
 
 class Notice(Enum):
@@ -65,7 +67,7 @@ class Parser:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return self._notice(payload)
         data = frame.data
-        if payload.count(b'":') != _USUAL_NAMES:
+        if payload.count(b'"') != _USUAL_QUOTES or not payload.endswith(_USUAL_ENDS):
             _load(payload)
         symbol = data.s
         if self._streams.get(frame.stream) != symbol:

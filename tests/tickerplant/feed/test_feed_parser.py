@@ -134,6 +134,13 @@ def test_what_could_not_be_stored_exactly_is_refused(changes: dict[str, object],
         (b'{"stream":"btcusdt@trade","data":7}', "missing-field"),
         (frame().replace(b'"t":7', b'"t":NaN'), "not-json"),
         (frame().replace(b'"t":7', b'"t":7,"t":8'), "contradicting-keys"),
+        (frame().replace(b'"t":7', b'"t":7,"t":8').replace(b',"M":true', b""), "contradicting-keys"),
+        (frame().replace(b'"t":7', b'"t":7,"t" :8'), "contradicting-keys"),
+        (frame().replace(b'"t":7', b'"t":7,"\\u0074":8'), "contradicting-keys"),
+        (frame().replace(b'"M":true', b'"m":false'), "contradicting-keys"),
+        (frame().replace(b'"M":true', b'"M":"\xff"'), "not-json"),
+        (frame().replace(b'"M":true', b'"\xff":1,"M":true'), "not-json"),
+        (frame().replace(b'"M":true', b'"\xff":true'), "not-json"),
     ],
 )
 def test_what_is_no_trade_at_all_is_refused(payload: bytes, expected: str) -> None:
@@ -161,6 +168,24 @@ def test_any_exact_number_travels_untouched(*, trade_id: int, whole: str, part: 
     assert (trade.trade_id, trade.price) == (trade_id, text)
 
 
+@given(
+    st.sampled_from(["e", "E", "s", "t", "p", "q", "T", "m", "M"]),
+    st.sampled_from(["", "M"]),
+    st.sampled_from([",", " , ", ",\n"]),
+    st.integers(0, 20),
+)
+def test_a_name_that_comes_twice_with_two_values_is_always_refused(
+    name: str, without: str, comma: str, place: int
+) -> None:
+    data = json.loads(frame())["data"]
+    data.pop(without, None)
+    items = [f'"{key}":{json.dumps(value)}' for key, value in data.items()]
+    for value in ("1234", '"1234"'):
+        items.insert(place % len(items), f'"{name}":{value}')
+    payload = f'{{"stream":"btcusdt@trade","data":{{{comma.join(items)}}}}}'.encode()
+    assert reason(payload) in ("contradicting-keys", "wrong-type", "number-price", "number-size")
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_whatever_break_the_parser(payload: bytes) -> None:
     with pytest.raises(RefusedError):
@@ -175,3 +200,13 @@ def test_a_changed_byte_is_a_trade_a_notice_or_refused(place: int, value: int) -
         parser().parse(bytes(spoiled), NOW)
     except RefusedError as refused:
         assert refused.reason  # noqa: PT017 - either way is fine, a crash is not
+
+
+@pytest.mark.parametrize("maker", [True, False])
+def test_the_usual_frame_is_not_looked_at_twice(*, maker: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_payload: bytes) -> None:
+        raise AssertionError("It is read slowly.")
+
+    monkeypatch.setattr("tickerplant.feed.parser._load", look)
+    row: TradeRow = {**ROW, "buyer_is_maker": maker}
+    assert isinstance(parser().parse(trade_frame(row, combined=True, unit=TimeUnit.MICROSECOND), NOW), Trade)
