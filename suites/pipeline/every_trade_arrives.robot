@@ -21,6 +21,8 @@ Twenty Thousand Trades Over Twenty Symbols Reach Every Hop
     ...       defect-writer-keeps-the-last-row
     ...       defect-writer-retries-a-commit-that-succeeded
     ...       defect-writer-retries-a-drained-reader
+    ...       defect-writer-stores-a-shadow
+    ...       defect-api-mixes-a-neighbour-in
     Given the exchange lists 20 symbols for this test
     When 20000 trades are sent
     Then every hop holds every trade
