@@ -105,7 +105,9 @@ def offsets_only_grow(
     for n, summary in enumerate(summaries):
         if key not in summary:
             if n + 1 == len(summaries):
-                breaches.append(f"The newest snapshot carries no {key}, so a restart does not know where to go on.")
+                breaches.append(
+                    f"The newest snapshot carries no {key}, so a restart does not know where to go on."
+                )
             elif summary.get("operation") == "append":
                 breaches.append(f"Snapshot {n + 1} of {len(summaries)} adds rows and carries no {key}.")
             continue
