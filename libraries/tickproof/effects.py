@@ -38,6 +38,20 @@ def unproved(planned: Sequence[Action], sent: pa.Table, happened: Iterable[str])
     return [f"{action.do} at row {action.at}: {why}" for action, why in found if why]
 
 
+def missed(at_ns: int, sent: pa.Table) -> str | None:
+    """Say how a fault missed the flow that it was to hit, or nothing.
+
+    Args:
+        at_ns: When it happened.
+        sent: The flow's ledger (schema SENT).
+    """
+    before = pc.sum(pc.less(sent["handed_ns"], at_ns)).as_py() or 0
+    after = pc.sum(pc.greater(sent["due_ns"], at_ns)).as_py() or 0
+    if before and after:
+        return None
+    return "before its first trade was sent" if after else "after its last trade was due"
+
+
 def _missing(action: Action, copies: dict[int, int], noted: set[str]) -> str | None:
     match action:
         case actions.Refuse() if "refused" not in noted:

@@ -11,14 +11,14 @@ from robot.api import logger
 from robot.api.deco import keyword, library
 
 from tickproof import report, session
-from tickproof.effects import unproved
+from tickproof.effects import missed, unproved
+from tickproof.fairness import Fairness
 from tickproof.gaps import Told, spans, spoken, told_since
 from tickproof.misuse import MisuseError, one_of
 from tickproof.observing import (
     awaited,
     guarantee_of,
     hops_of,
-    look_at,
     missing,
     sent_so_far,
     verdict_of,
@@ -27,7 +27,7 @@ from tickproof.observing import (
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.scenes import Scene
 from tickproof.verdicts import Guarantee, HopVerdict, Outcome, Void, agree
-from tickproof.waiting import WaitError, patiently
+from tickproof.waiting import WaitError, patiently, said
 
 REPORT_WITHIN = timedelta(seconds=10)
 RECONNECT_WITHIN = timedelta(seconds=10)
@@ -146,58 +146,55 @@ class Pipeline:
 
     @keyword
     def quiet_symbols_should_be_visible_during_the_flow(self, *, within: timedelta) -> None:
-        """While the busiest symbol still trades, wait until the first trades of all others are at every hop.
+        """While the busiest symbol trades, see that each trade of the others is at every hop in time.
+
+        The trades in the middle of the flow count: when it began nothing can hold them up, and at its end nothing
+        does any more.
 
         Args:
-            within: How long a quiet symbol's trade may take from its sending to the last hop.
+            within: How long a quiet symbol's trade may take from its sending to each hop.
 
         Raises:
-            AssertionError: A quiet symbol's trade came later, or not while the flow went on.
+            AssertionError: A hop did not show one in time.
+            Void: The flow has no such trade, or our own sending was late by more than a tenth of `within`.
         """
         run = session.current()
         scene = run.scene
         play = scene.flow().play
         if len(scene.symbols) < 2:
             raise MisuseError("Name a busy symbol and a quiet one at least: lease two symbols or more.")
-        busiest, *quiet = [leased.symbol for leased in scene.symbols]
-        first = {symbol: scene.first_ids[symbol] for symbol in quiet}
-        looks = {hop: look_at(run, scene, hop, first) for hop in hops_of(run)}
-
-        flowing = True
-
-        def behind() -> dict[str, str]:
-            """Return the hop that each quiet symbol has not reached yet."""
-            nonlocal flowing
-            flowing = play.progress().state == "running"  # a look takes a while: what counts is when it began
-            waiting: dict[str, str] = {}
-            for hop, look in looks.items():
-                there = set(pc.unique(look()["symbol"]).to_pylist())
-                waiting |= {symbol: hop for symbol in quiet if symbol not in there | waiting.keys()}
-            return waiting
-
-        patiently(
-            lambda: play.progress().sent,
-            until=lambda rows: rows >= len(scene.symbols) * 50,
-            within=timedelta(seconds=10),
-            every=timedelta(milliseconds=20),
-            what="The flow should begin",
+        fairness = Fairness(run, scene, within)
+        standing = patiently(
+            fairness.look,
+            until=lambda standing: standing.is_over,
+            within=scene.flow().within + within,
+            every=timedelta(milliseconds=100),
+            what="The quiet trades should be sent and looked for",
+            describe=lambda standing: (
+                f"{standing.coming} of {standing.watched} not sent yet, {standing.waiting} not seen"
+            ),
+            tolerate=(HopUnreachableError,),
         )
-        try:
-            patiently(
-                behind,
-                until=lambda waiting: not waiting,
-                within=within,
-                every=timedelta(milliseconds=50),
-                what=f"The quiet symbols should be visible while {busiest} has nearly all of the flow",
-                describe=lambda waiting: (
-                    f"{len(waiting)} of {len(quiet)} symbols not yet there ({_few(waiting)})"
-                ),
-                tolerate=(HopUnreachableError,),
+        busiest = scene.symbols[0].symbol
+        if not standing.watched:
+            raise Void(
+                "the middle of the flow has no trade of a quiet symbol; send more, or at a lower share."
             )
-        except WaitError as error:
-            raise AssertionError(str(error)) from None
-        if not flowing:
-            raise Void("the flow of the busy symbol ended before the quiet ones were looked for.")
+        scene.finish()
+        late_ns = play.progress().late_p99_ns or 0
+        if timedelta(microseconds=late_ns / 1_000) > within / 10:
+            raise Void(
+                f"our own sending was {late_ns / 1e6:,.0f} ms late, more than a tenth of {said(within)}."
+            )
+        if standing.late:
+            worst = max(standing.late, key=lambda late: late.seconds)
+            raise AssertionError(
+                f"Each trade of the quiet symbols should be visible within {said(within)} of its sending, while "
+                f"{busiest} has nearly all of the flow, but {len({late.key for late in standing.late})} of "
+                f"{standing.watched} were not.\n"
+                f"{worst.key[0]} {worst.key[1]} was not at {worst.hop} {worst.seconds:,.1f} s after it was sent."
+            )
+        logger.info(f"{standing.watched} trades of quiet symbols were visible within {said(within)} each.")
 
     @keyword
     def gap_should_be_reported_by_topic_metric_and_log(self) -> None:
@@ -319,11 +316,10 @@ def _prove_disturbances(run: session.Session, scene: Scene) -> None:
         if sending.actions
         for words in unproved(sending.actions, sending.ledger(), happened)
     ]
+    idle += [
+        f"{strike.service} {strike.what} {how}"
+        for strike in scene.strikes
+        if (how := missed(strike.at_ns, strike.flow.ledger()))
+    ]
     if idle:
         raise Void(f"what was to go wrong did not, so nothing was survived: {'; '.join(idle)}.")
-
-
-def _few(names: dict[str, str], most: int = 5) -> str:
-    told = [f"{name}: {hop}" for name, hop in names.items()]
-    more = len(told) - most
-    return ", ".join(told[:most]) + (f" and {more} more" if more > 0 else "")

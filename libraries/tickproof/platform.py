@@ -2,18 +2,25 @@
 
 import secrets
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword, library
 
 from tickproof import explaining, session
+from tickproof.clock import now_ns
 from tickproof.evidence.listener import RunListener
 from tickproof.evidence.redaction import SECRETS
 from tickproof.following import SceneListener
 from tickproof.misuse import MisuseError, one_of
+from tickproof.scenes import Sending, Strike
 from tickproof.stack import StackError, StackEvent
 from tickproof.verdicts import Void
+from tickproof.waiting import patiently
+
+UNDER_WAY = 0.2
+"""Share of a plan that is sent before a fault hits it."""
 
 
 @library(scope="GLOBAL")
@@ -50,23 +57,30 @@ class Platform:
 
     @keyword
     def kill_service(self, service: str) -> None:
-        """End a service with SIGKILL and see that it died.
+        """End a service with SIGKILL and see that it died; under a flow, once that is well under way.
 
         Args:
             service: Its name in the compose file.
         """
         stack = session.current().stack
+        flow = self._flow_under_way()
         self._mark(service)
         stack.kill(service)
-        self._expect(service, "died", within=timedelta(seconds=5))
+        self._struck(flow, self._expect(service, "died", within=timedelta(seconds=5)))
 
     @keyword
     def stop_and_start_service(self, service: str) -> None:
-        """Stop a service within its grace period, start it again, and wait until it is healthy."""
+        """Stop a service within its grace period, start it again, and wait until it is healthy.
+
+        Under a flow it is stopped once that is well under way.
+        """
         stack = session.current().stack
+        flow = self._flow_under_way()
         self._mark(service)
+        asked_ns = now_ns()
         stack.stop(service)
-        self._expect(service, "stopped", within=timedelta(seconds=30))
+        stopped = self._expect(service, "stopped", within=timedelta(seconds=30))
+        self._struck(flow, replace(stopped, at_ns=asked_ns))
         stack.start(service)
         stack.wait_healthy([service], within=30)
 
@@ -156,6 +170,29 @@ class Platform:
             raise AssertionError(f"{service} should recover by its restart policy. {error}") from None
         self._mark(service)
         logger.info(f"{service} died and was restarted (event {restarted.n}).")
+
+    @staticmethod
+    def _flow_under_way() -> Sending | None:
+        """Wait until a fifth of the plan that is being sent is out, so that a fault hits it; None: nothing is sent."""
+        scene = session.current().own_scene()
+        if not scene.sendings or scene.flow().play.progress().state != "running":
+            return None
+        flow = scene.flow()
+        patiently(
+            flow.play.progress,
+            until=lambda now: now.sent >= UNDER_WAY * now.total,
+            within=flow.within,
+            every=timedelta(milliseconds=10),
+            what="The flow should be under way",
+            describe=lambda now: f"{now.sent:,} of {now.total:,} trades are sent",
+        )
+        return flow
+
+    @staticmethod
+    def _struck(flow: Sending | None, event: StackEvent) -> None:
+        if flow is not None:
+            strike = Strike(event.service, event.what, event.at_ns, flow)
+            session.current().own_scene().strikes.append(strike)
 
     def _mark(self, service: str) -> None:
         run = session.current()

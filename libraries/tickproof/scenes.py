@@ -63,6 +63,16 @@ class Sending:
 
 
 @dataclass(frozen=True)
+class Strike:
+    """A fault that was to hit a flow: what happened to which service, when, and the flow."""
+
+    service: str
+    what: str
+    at_ns: int
+    flow: Sending
+
+
+@dataclass(frozen=True)
 class Marks:
     """Where the timelines of others stood when a scene began.
 
@@ -100,6 +110,7 @@ class Scene:
         planned: The id behind the last planned one, by symbol.
         missed: Trades that a hop was waited for in vain; nobody waits for them again.
         letters_missed: Whether a dead letter was waited for in vain.
+        strikes: Faults that were to hit a flow.
         counters: What each service had counted when figures were remembered.
         memory: What each service took then, in bytes.
     """
@@ -120,6 +131,7 @@ class Scene:
     planned: dict[str, int] = field(default_factory=dict)
     missed: set[Key] = field(default_factory=set)
     letters_missed: bool = False
+    strikes: list[Strike] = field(default_factory=list)
     counters: dict[str, float] | None = None
     memory: dict[str, int] = field(default_factory=dict)
 

@@ -217,7 +217,7 @@ SEAMS: Mapping[str, Seam] = {
             "A quiet symbol's trade waits until the busy one is done.",
             _delayed,
             ("Pipeline.Every Trade Arrives.A Busy Symbol Does Not Hold Up The Others",),
-            r"quiet",
+            r"trade of the quiet symbols should be visible within",
         ),
     )
 }
