@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Protocol
 
 from tickerplant.feed.backoff import Backoff
 from tickerplant.feed.checkpoint import Checkpoint
@@ -14,14 +13,16 @@ from tickerplant.feed.connection import Line, Waits
 from tickerplant.feed.counts import Counts, FeedCollector
 from tickerplant.feed.coverage import Coverage
 from tickerplant.feed.history import History
+from tickerplant.feed.intake import Intake, Publishes, Reads, SetsAside
 from tickerplant.feed.kafka import DeadLetters, GapReporter, Outbox, Publisher, create_topics
-from tickerplant.feed.parser import Notice, Parser
-from tickerplant.feed.repair import Letters, Repairer, Reports, VenueHistory
+from tickerplant.feed.parser import Parser
+from tickerplant.feed.repair import Repairer, Reports, VenueHistory
 from tickerplant.feed.settings import FeedSettings
 from tickerplant.feed.tail import StoppedError, read_tail
-from tickerplant.feed.trade import RefusedError, Trade
 from tickerplant.service import HealthServer, Log, Stop
 from tickerplant.service.web import new_registry
+
+__all__ = ["Congestion", "Parts", "Publishes", "Reads", "Service", "SetsAside", "assemble", "run"]
 
 PARTITIONS = 12
 POLL_EVERY = 0.005
@@ -29,24 +30,6 @@ ROOM_EVERY = 0.01
 SAVE_EVERY = 0.5
 STALLED_AFTER = 10.0
 FLUSH_WITHIN = 5.0
-
-
-class Reads(Protocol):
-    """Turns a frame's payload into a trade."""
-
-    def parse(self, payload: bytes, received_us: int) -> Trade | Notice:
-        """Return the trade, or raise RefusedError."""
-
-
-class Publishes(Protocol):
-    """Puts trades into Kafka."""
-
-    def publish(self, trade: Trade) -> None:
-        """Put one trade on its topic."""
-
-
-class SetsAside(Letters, Protocol):
-    """Keeps what cannot be taken."""
 
 
 @dataclass(frozen=True)
@@ -112,52 +95,6 @@ def run(service: Service, stop: Stop) -> None:
     import uvloop  # noqa: PLC0415 - not needed to look at a service without running it
 
     uvloop.run(_Life(service).live(stop))
-
-
-class Intake:
-    """What happens to each frame: parse, note the id, publish; or set aside. The hot path."""
-
-    def __init__(
-        self, parts: Parts, coverage: dict[str, Coverage], counts: Counts, on_hole: Callable[[str], None]
-    ) -> None:
-        self._parse = parts.parser.parse
-        self._publish = parts.publisher.publish
-        self._put_aside = parts.dead_letters.put
-        self._coverage = coverage
-        self._counts = counts
-        self._on_hole = on_hole
-
-    def take(self, payload: bytes, binary: bool, connection: int, frame: int, again: bool) -> Notice | None:  # noqa: FBT001 - the hot path
-        """Take one frame; return what it says when it is no trade."""
-        counts = self._counts
-        counts.frames += 1
-        counts.last_frame_us = now_us = time.time_ns() // 1000
-        try:
-            if binary:
-                raise RefusedError("binary-frame")  # noqa: TRY301 - refused as any other
-            trade = self._parse(payload, now_us)
-        except RefusedError as refusal:
-            position = f"connection:{connection}/frame:{frame}"
-            self._put_aside(payload, reason=refusal.reason, position=position, received_us=now_us)
-            return None
-        if isinstance(trade, Notice):
-            return trade
-        coverage = self._coverage[trade.symbol]
-        if trade.trade_id == coverage.next:
-            coverage.next += 1
-        else:
-            if (
-                again
-                and coverage.next is not None
-                and trade.trade_id < coverage.next
-                and not coverage.misses(trade.trade_id)
-            ):
-                counts.overlapping += 1
-                return None
-            if coverage.see(trade.trade_id, time.monotonic()):
-                self._on_hole(trade.symbol)
-        self._publish(trade)
-        return None
 
 
 class _Life:
@@ -250,7 +187,14 @@ class _Life:
             patience=settings.repair_patience,
             reach_patience=settings.reach_patience,
         )
-        intake = Intake(parts, self._coverage, self._counts, repairer.wake)
+        intake = Intake(
+            parts.parser,
+            parts.publisher,
+            parts.dead_letters,
+            coverage=self._coverage,
+            counts=self._counts,
+            on_hole=repairer.wake,
+        )
         numbers = count(1)
         tls = (
             ssl.create_default_context(cafile=settings.ca_file or None)

@@ -100,13 +100,19 @@ def test_a_trade_is_keyed_by_symbol_and_looks_as_published() -> None:
     assert counts.trades == {"live": 1}
 
 
-def test_a_dead_letter_keeps_the_bytes_and_tells_why_and_where() -> None:
+@pytest.mark.parametrize(
+    ("source", "position"),
+    [("ws", "boot:1700000000000000/connection:1/frame:2"), ("rest", "rest:BTCUSDT/trade:7")],
+)
+def test_a_dead_letter_keeps_the_bytes_and_tells_why_and_where(source: str, position: str) -> None:
     kept, counts = Kept(), Counts()
     letters = DeadLetters(kept, "market.dead-letters", counts)  # type: ignore[arg-type]
-    letters.put(b"\xff{", reason="not-json", position="connection:1/frame:2", received_us=US)
+    letters.put(b"\xff{", reason="not-json", position=position, received_us=US, source=source)
     ((_, _, value, headers),) = kept.sent
     assert value == b"\xff{"
-    schema("dead-letter").validate({name: text.decode() for name, text in headers})
+    told = {name: text.decode() for name, text in headers}
+    schema("dead-letter").validate(told)
+    assert (told["source"], told["position"]) == (source, position)
     assert counts.dead_letters == {"not-json": 1}
 
 
