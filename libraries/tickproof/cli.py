@@ -24,8 +24,8 @@ from tickproof.proving.command import defects
 from tickproof.proving.soak import soak
 from tickproof.stack import ServiceState, Stack, StackError, StackInputError, doctor, failure, folders
 from tickproof.stack.readying import prepare_services
-from tickproof.stack.spec import of_target
-from tickproof.target import TargetError, load
+from tickproof.stack.spec import StackSpec, of_target
+from tickproof.target import Target, TargetError, load
 
 app = typer.Typer(
     help="Prove that every tick arrived, once, intact, in time.",
@@ -61,10 +61,11 @@ def up(target: TargetOption = "embedded") -> None:
 def prepare(target: TargetOption = "embedded") -> None:
     """Fetch and train what the target's services need, once; afterwards it starts quickly and without a network."""
     wanted = load(target)
-    if wanted.stack.driver == "attach":
+    spec = _local(wanted)
+    if spec is None:
         out.print(f"{wanted.name} runs already; there is nothing to prepare.")
         return
-    names = list(prepare_services(of_target(wanted)))
+    names = prepare_services(spec, _tell)
     out.print(f"Ready to start {wanted.name}: {', '.join(names) or 'nothing'} prepared.")
 
 
@@ -145,11 +146,12 @@ def logs(
 
 
 @app.command(name="doctor")
-def examine() -> None:
-    """Look over this machine: what is missing for the embedded stack, and what to do about it."""
+def examine(target: TargetOption = "embedded") -> None:
+    """Look over this machine: what is missing for the target's stack, and what to do about it."""
     table = Table(box=None, show_header=False, pad_edge=False)
+    spec = _local(load(target))
     with err.status("Looking"):
-        findings = doctor.examine()
+        findings = doctor.examine(spec)
     for finding in findings:
         colour = _LEVELS[finding.level]
         table.add_row(f"[{colour}]{finding.level}[/]", finding.what, escape(finding.seen))
@@ -212,6 +214,13 @@ def _told_when_slow(line: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def _local(target: Target | StackSpec) -> StackSpec | None:
+    """Return what is to be started here; None where the target's platform runs elsewhere."""
+    if isinstance(target, Target) and target.stack.driver == "attach":
+        return None
+    return of_target(target)
 
 
 def _name(target: str) -> str:

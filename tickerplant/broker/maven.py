@@ -111,7 +111,7 @@ def _repositories() -> dict[str, str]:
     from jgo.config import GlobalSettings  # noqa: PLC0415 - see fetch
     from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
 
-    # A mirror in the user's own jgo settings is asked first; one that is called central takes the place of Maven Central.
+    # Mirrors in the user's own jgo settings are asked first; one that is called central takes Maven Central's place.
     own: dict[str, str] = GlobalSettings.load().repositories
     return {**own, "central": own.get("central", MAVEN_CENTRAL_URL)}
 

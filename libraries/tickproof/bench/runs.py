@@ -44,7 +44,7 @@ def measure() -> list[dict[str, Any]]:
     if not SUITES.is_dir():
         raise MeasureError(f"there are no suites in {SUITES.parent}; it takes a checkout")
     say("preparing the services")
-    prepare_services(of_target(load(TARGET)))
+    prepare_services(of_target(load(TARGET)), say)
     return [figure.as_json() for figure in figures(SUITES)]
 
 

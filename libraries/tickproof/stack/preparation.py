@@ -12,6 +12,11 @@ from tickproof.stack import interpolation, processes
 from tickproof.stack.children import Children
 from tickproof.stack.model import ServicePlan
 
+LOCK = "prepare.lock"
+"""The file in the cache whose holder prepares a service."""
+
+WAITING = "waiting for another run that prepares the same"
+
 _LOOK_EVERY = 0.2
 
 
@@ -22,6 +27,11 @@ class PreparationFailed(Exception):  # noqa: N818 - it reads as what happened
         """Note the exit code."""
         super().__init__(f"exit code {exit_code}")
         self.exit_code = exit_code
+
+
+def environment(cache: str) -> dict[str, str]:
+    """Return what a preparation gets: all of the user's environment, as it may fetch through proxies."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "CACHE_DIR": cache}
 
 
 async def prepare(
@@ -44,12 +54,10 @@ async def prepare(
         PreparationFailed: the command could not be started, or ended with an exit code other than 0.
     """
     cache = Path(variables["CACHE_DIR"])
-    lock = os.open(cache / "prepare.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    lock = os.open(cache / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         await _alone(lock, progress)
         argv = [interpolation.fill(word, variables) for word in plan.prepare]
-        # It may fetch over the network: proxies and certificates come from the user's own environment.
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "CACHE_DIR": str(cache)}
         with (folder / "logs" / f"{plan.name}.log").open("ab", buffering=0) as log:
 
             def heard(line: bytes) -> None:
@@ -58,7 +66,7 @@ async def prepare(
                     progress(text)
 
             try:
-                exit_code = await _run(argv, environment, children, folder, heard)
+                exit_code = await _run(argv, environment(str(cache)), children, folder, heard)
             except OSError as error:
                 heard(f"{argv[0]} cannot be started: {error.strerror}\n".encode())
                 exit_code = 127
@@ -75,7 +83,7 @@ async def _alone(lock: int, progress: Callable[[str], None]) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not told:
-                progress("waiting for another run that prepares the same")
+                progress(WAITING)
             told = True
             await asyncio.sleep(_LOOK_EVERY)
         else:
