@@ -1,11 +1,11 @@
 """A platform with a past: many rows, written once by the platform's own writer and kept in the cache.
 
-An Iceberg table names its files by absolute paths, so the warehouse always lives at the same place in the cache. A
-visit works on hard links to files that never change, and on copies of those that do (the catalog, Kafka's log).
+An Iceberg table names its files by absolute paths, so the warehouse always lives at the same place in the cache; in a
+cache that was moved it is made anew. A visit works on hard links to files that never change, and on copies of those
+that do (the catalog, Kafka's log).
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tickproof import sealed
 from tickproof.exchange import plan, symbols
 from tickproof.exchange.client import ExchangeClient
 from tickproof.probes.lake import LakeProbe
@@ -55,16 +56,20 @@ def platform(target: Target, rows: int, progress: Progress) -> Iterator[tuple[St
         rows: How many.
         progress: Called with a line for each step.
     """
-    home = cache_folder() / f"past-{target.name}-{rows}-{_fingerprint(target)}"
+    home = place(target, rows)
     home.mkdir(parents=True, exist_ok=True)
-    with only_one(home / "lock"):
+    with only_one(
+        home / "lock", lambda: progress(f"waiting for another run that uses the old rows in {home}")
+    ):
         live, kept = home / "live", home / "kept"
-        if not (kept / "done.json").exists():
+        names = kept_symbols(kept, progress)
+        if names is None:
             _make(target, rows, live, kept, progress)
+            names = kept_symbols(kept, progress)
+            assert names is not None
         _refresh(kept / "lake", live)
         stack = Stack.up(target, progress=progress, environment=_places(live), seed=kept / "state")
         try:
-            names = tuple(json.loads((kept / "done.json").read_text())["symbols"])
             # The exchange is a new one and would give out their ids again: they are nobody's to lease.
             _exchange(stack).lease(len(names), only=names)
             yield stack, Past(pq.read_table(kept / "sent.parquet"), names)
@@ -72,12 +77,28 @@ def platform(target: Target, rows: int, progress: Progress) -> Iterator[tuple[St
             stack.down()
 
 
-def _fingerprint(target: Target) -> str:
-    """A warehouse of other services or another shape is not this one's past."""
-    lake = target.hops.lake
+def place(target: Target, rows: int) -> Path:
+    """Return where old rows are kept: those of other services, of another shape, or of another place lie elsewhere."""
+    lake, cache = target.hops.lake, cache_folder()
     files = [target.compose_file]
     files += [target.published(lake.published_shape)] if lake and lake.published_shape else []
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file)).hexdigest()[:8]
+    told = [os.fsencode(cache), *(file.read_bytes() for file in files if file)]
+    return cache / f"past-{target.name}-{rows}-{hashlib.sha256(b''.join(told)).hexdigest()[:8]}"
+
+
+def kept_symbols(kept: Path, progress: Progress) -> tuple[str, ...] | None:
+    """Return the symbols of the old rows that are kept; None where there are none, or not as they were written.
+
+    Args:
+        kept: Their folder.
+        progress: Told what is damaged.
+    """
+    try:
+        told = sealed.unseal(kept)
+    except sealed.BrokenSealError as damaged:
+        progress(f"Damaged in {kept}: {damaged}; the old rows are written again.")
+        return None
+    return None if told is None else tuple(told["symbols"])
 
 
 def _places(live: Path) -> dict[str, str]:
@@ -112,7 +133,7 @@ def _make(target: Target, rows: int, live: Path, kept: Path, progress: Progress)
         shutil.copytree(stack.folder / "data" / "kafka", state / "kafka")
         shutil.copytree(stack.folder / "data" / "feed", state / "feed")
         pq.write_table(sent, kept / "sent.parquet", compression="zstd")
-        (kept / "done.json").write_text(json.dumps({"rows": wanted, "symbols": names}))
+        sealed.seal(kept, {"rows": wanted, "symbols": names})
     finally:
         stack.down()
 
