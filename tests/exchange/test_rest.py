@@ -229,8 +229,9 @@ def test_bans_grow_from_two_minutes_to_three_days() -> None:
 
 def test_raw_requests_are_counted_over_five_minutes() -> None:
     purse = limits.Weight(per_minute=10**9)
-    for _ in range(300_000):
-        assert purse.spend(1, 0) is limits.Verdict.WITHIN
+    assert purse.spend(1, 0) is limits.Verdict.WITHIN
+    purse.requests = 299_999
+    assert purse.spend(1, 0) is limits.Verdict.WITHIN
     assert purse.spend(1, 61 * limits.SECOND) is limits.Verdict.TOO_MUCH
     assert purse.seconds_left(61 * limits.SECOND) == 239
     assert purse.spend(1, 300 * limits.SECOND) is limits.Verdict.WITHIN
