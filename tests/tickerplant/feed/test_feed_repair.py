@@ -255,17 +255,17 @@ class Clock:
 
 
 class Limiting(Venue):
-    """Gives some pages, then asks to be left alone for a while."""
+    """Gives some pages, then asks some times to be left alone for a while."""
 
-    def __init__(self, clock: Clock, pages: int, ban: float, **ids: Sequence[int]) -> None:
+    def __init__(self, clock: Clock, pages: int, bans: int, ban: float, **ids: Sequence[int]) -> None:
         super().__init__(**ids)
-        self.clock, self.pages, self.ban = clock, pages, ban
-        self.given = 0
+        self.clock, self.pages, self.bans, self.ban = clock, pages, bans, ban
+        self.calls = 0
 
     async def trades(self, symbol: str, first: int, limit: int) -> list[Row]:
         self.clock.now += 1.0
-        self.given += 1
-        if self.given % (self.pages + 1) == 0:
+        self.calls += 1
+        if (self.calls - 1) % (self.pages + self.bans) >= self.pages:
             raise HistoryError("status 429", self.ban)
         return await super().trades(symbol, first, limit)
 
@@ -281,7 +281,7 @@ def test_a_long_repair_goes_on_however_often_the_venue_asks_to_be_left_alone(
 ) -> None:
     async def story() -> None:
         clock = Clock(monkeypatch)
-        venue = Limiting(clock, 3, 120.0, A=range(1, 20_003))
+        venue = Limiting(clock, 3, 3, 120.0, A=range(1, 20_003))
         scene = Scene(venue, patience=2, reach_patience=60)
         played(scene, clock, 1, 20_002)
         await scene.settled()
@@ -296,7 +296,7 @@ def test_patience_with_an_unreachable_history_begins_at_its_last_answer(
 ) -> None:
     async def story() -> None:
         clock = Clock(monkeypatch)
-        venue = Limiting(clock, 100, 0.0, A=range(1, 200_003))  # one failure after 100 s of answers
+        venue = Limiting(clock, 100, 1, 0.0, A=range(1, 200_003))  # one failure after 100 s of answers
         scene = Scene(venue, patience=2, reach_patience=60)
         played(scene, clock, 1, 150_002)
         await scene.settled()

@@ -220,6 +220,18 @@ class TestUnderASteadyFlow:
         assert scene.claimed("A") == 1
         assert scene.pressure == []
 
+    def test_what_is_held_back_is_not_claimed(self, make: Make) -> None:
+        scene = make()
+        scene.trade("A", 1)
+        scene.clock.now += module.SETTLE_EVERY
+        scene.outbox.work()
+        scene.trade("A", 2)
+        scene.save()
+        scene.client.arrive(lambda _: True)
+        scene.outbox.work()
+        scene.save()
+        assert (scene.outbox.settled, scene.claimed("A")) == (1, None)
+
     def test_it_is_held_back_no_longer_than_that(self, make: Make) -> None:
         scene = make()
         scene.trade("A", 1)
