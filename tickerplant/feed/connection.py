@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Protocol
 
 import msgspec
@@ -27,8 +27,12 @@ HANDSHAKE_WITHIN = 5.0
 IN_URL = 300
 BATCH = 300
 SECONDS_PER_MESSAGE = 0.25  # the venue takes five messages a second, pongs included
+SUBSCRIBED_WITHIN = 5.0
 HAND_OVER_WITHIN = 2.0
 STEADY_AFTER = 5.0  # a connection that lasted so long has held, though nothing was traded meanwhile
+
+# How answers to requests begin; they concern their own connection alone, so they never have to wait.
+_ANSWERS = (b'{"result"', b'{"id"', b'{"error"')
 
 # What picows would log, the end of a connection tells as its reason.
 _SILENT = logging.getLogger("tickerplant.feed.picows")
@@ -163,7 +167,7 @@ class Connection(WSListener):
 
     def _pass(self, payload: bytes, *, binary: bool) -> None:
         self._frames += 1
-        if self._held is None:
+        if self._held is None or payload.startswith(_ANSWERS):
             self._hand(payload, binary, self._frames, again=False)
         else:
             self._held.append((payload, binary, self._frames))
@@ -334,7 +338,11 @@ class Line:
         self._open[connection] = asyncio.create_task(connection.until_over())
         if self._paused:
             connection.pause(paused=True)
-        await self._subscribe_rest(connection)
+        try:
+            await self._subscribe_rest(connection)
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     def _gone(self, connection: Connection) -> None:
@@ -342,12 +350,41 @@ class Line:
         self._counts.connected -= 1
 
     async def _subscribe_rest(self, connection: Connection) -> None:
-        """Subscribe to what found no place in the URL, slowly enough for the venue."""
+        """Subscribe to what found no place in the URL, slowly enough for the venue, and wait until it has agreed.
+
+        Raises:
+            TimeoutError: It does not answer.
+            OSError: The connection is over.
+        """
         for start in range(IN_URL, len(self._streams), BATCH):
-            connection.send(
-                {"method": "SUBSCRIBE", "params": self._streams[start : start + BATCH], "id": start}
-            )
-            await asyncio.sleep(SECONDS_PER_MESSAGE)
+            wanted = self._streams[start : start + BATCH]
+            connection.subscribed.clear()
+            connection.send({"method": "SUBSCRIBE", "params": wanted, "id": start})
+            pause = asyncio.create_task(asyncio.sleep(SECONDS_PER_MESSAGE))
+            try:
+                await self._agreed(connection, len(wanted))
+                await pause
+            finally:
+                pause.cancel()
+
+    async def _agreed(self, connection: Connection, streams: int) -> None:
+        while not connection.subscribed.is_set():
+            await _first(connection.subscribed.wait(), connection.over.wait(), within=SUBSCRIBED_WITHIN)
+            if connection.over.is_set():
+                raise ConnectionError(connection.ended_by)
+            # While Kafka does not keep up nothing is read, so no answer either.
+            if not (connection.subscribed.is_set() or self._paused):
+                raise TimeoutError(f"the venue did not agree to {streams} streams")
+
+
+async def _first(*happenings: Coroutine[object, object, object], within: float) -> None:
+    """Wait until something happens, at most so many seconds."""
+    waiting = [asyncio.create_task(each) for each in happenings]
+    try:
+        await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 def _told_by(error: BaseException) -> str:

@@ -30,7 +30,7 @@ SETTLE_WITHIN = 0.05
 # Quick to come back after the broker was away, and silent about it: `error_cb` tells us once.
 CLIENT = {
     "reconnect.backoff.ms": 50,
-    "reconnect.backoff.max.ms": 500,
+    "reconnect.backoff.max.ms": 100,
     "socket.nagle.disable": True,
     "log_level": 0,
 }
@@ -206,6 +206,18 @@ class Outbox:
         """Whether a broker was connected when last looked."""
         return self._reachable.is_set()
 
+    def look(self, seconds: float) -> None:
+        """Ask the broker for an answer, to know sooner than by the next statistics that it is there.
+
+        Args:
+            seconds: How long to wait for it at most; none is no error.
+        """
+        try:
+            self._producer.list_topics(timeout=seconds)
+        except KafkaException:
+            return
+        self._note_reachable()
+
     def flush(self, seconds: float) -> int:
         """Wait until all is delivered, what waits for room included; return how many messages are not.
 
@@ -318,7 +330,11 @@ class Outbox:
         self._counts.delivered = self.delivered
         self._counts.queued = self.accepted - self.delivered
         up = any(broker.state == "UP" for broker in self._read_statistics(text).brokers.values())
-        if up and not self._reachable.is_set():
+        if up:
+            self._note_reachable()
+
+    def _note_reachable(self) -> None:
+        if not self._reachable.is_set():
             self._reachable.set()
             self._log.info("kafka_reachable")
 

@@ -30,6 +30,7 @@ ROOM_EVERY = 0.01
 SAVE_EVERY = 0.5
 STALLED_AFTER = 10.0
 FLUSH_WITHIN = 5.0
+LOOK_WITHIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ class _Life:
         topics = {settings.trades_topic: PARTITIONS, settings.dead_letter_topic: 1, settings.gap_topic: 1}
         if not create_topics(settings.kafka, topics, self._log, stop.wait):
             return False
+        self._outbox.look(LOOK_WITHIN)
         since_us = self._checkpoint.load(self._coverage)
         try:
             tail = read_tail(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickerplant.service.settings import Environment, SettingsError
+from tickerplant.settings import Environment, SettingsError
 
 STREAMS_PER_CONNECTION = 1024
 

@@ -43,6 +43,7 @@ class Session(WSListener):
         self.path = path
         self.transport: WSTransport
         self.heard: list[dict[str, Any]] = []
+        self.agrees = True
         self.open = asyncio.Event()
         self.gone = asyncio.Event()
 
@@ -56,6 +57,8 @@ class Session(WSListener):
             transport.disconnect()
         elif frame.msg_type == WSMsgType.TEXT:
             self.heard.append(json.loads(frame.get_payload_as_bytes()))
+            if self.agrees:
+                self.say(json.dumps({"result": None, "id": self.heard[-1]["id"]}))
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         self.gone.set()
@@ -74,6 +77,7 @@ class Venue:
     def __init__(self) -> None:
         self.sessions: list[Session] = []
         self.refuse = 0
+        self.agrees = True
         self.before_accepting: Callable[[], object] = lambda: None
         self.arrived = asyncio.Event()
 
@@ -83,6 +87,7 @@ class Venue:
             self.refuse -= 1
             return None
         self.sessions.append(Session(request.path.decode()))
+        self.sessions[-1].agrees = self.agrees
         self.arrived.set()
         return self.sessions[-1]
 
@@ -126,6 +131,8 @@ class Scene:
     def take(self, payload: bytes, binary: bool, connection: int, frame: int, again: bool) -> Notice | None:  # noqa: FBT001
         if payload == SHUTDOWN:
             return Notice.SHUTDOWN
+        if payload.startswith(b'{"result"'):
+            return Notice.SUBSCRIBED
         if payload.startswith(b'{"error"'):
             return Notice.SUBSCRIPTION_REFUSED
         self.taken.append(("binary:" if binary else "") + payload.decode())
@@ -140,6 +147,10 @@ class Scene:
     async def had_checked(self, times: int) -> None:
         while self.checked < times:  # noqa: ASYNC110 - the next turn of the loop is soon enough
             await asyncio.sleep(0)
+
+    async def until(self, look: Callable[[], object]) -> None:
+        while not look():  # noqa: ASYNC110 - nothing else tells of it
+            await asyncio.sleep(0.001)
 
     async def got(self, *texts: str) -> None:
         while self.taken != list(texts):
@@ -350,24 +361,95 @@ def test_a_shutdown_with_no_way_in_ends_in_an_ordinary_reconnect() -> None:
     assert scene.counts.reconnects == 1
 
 
-def test_more_streams_than_fit_into_the_address_are_subscribed_slowly(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "IN_URL", 2)
-    monkeypatch.setattr(module, "BATCH", 2)
-    monkeypatch.setattr(module, "SECONDS_PER_MESSAGE", 0.01)
+class TestMoreStreamsThanFitIntoTheAddress:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "IN_URL", 2)
+        monkeypatch.setattr(module, "BATCH", 2)
+        monkeypatch.setattr(module, "SECONDS_PER_MESSAGE", 0.01)
 
-    async def story(scene: Scene) -> None:
-        session = await scene.venue.session(1)
-        session.say("1")
-        await scene.got("1")
-        while len(session.heard) < 2:  # noqa: ASYNC110 - nothing else tells of it
-            await asyncio.sleep(0.005)
-        assert session.path.startswith("/stream?streams=a@trade/b@trade&")
-        assert [message["params"] for message in session.heard] == [["c@trade", "d@trade"], ["e@trade"]]
-        assert {message["method"] for message in session.heard} == {"SUBSCRIBE"}
+    def test_they_are_subscribed_before_it_is_asked_what_was_missed(self) -> None:
+        async def story(scene: Scene) -> None:
+            session = await scene.venue.session(1)
+            await scene.had_checked(1)
+            assert session.path.startswith("/stream?streams=a@trade/b@trade&")
+            assert [message["params"] for message in session.heard] == [["c@trade", "d@trade"], ["e@trade"]]
+            assert {message["method"] for message in session.heard} == {"SUBSCRIBE"}
 
-    play(story, symbols=list("ABCDE"))
+        play(story, symbols=list("ABCDE"))
+
+    def test_nothing_counts_before_the_venue_has_agreed(self) -> None:
+        async def story(scene: Scene) -> None:
+            scene.venue.agrees = False
+            session = await scene.venue.session(1)
+            session.say("1")
+            await scene.got("1")
+            await scene.until(lambda: session.heard)
+            assert (scene.checked, len(session.heard)) == (0, 1)
+            session.agrees = True
+            session.say('{"result":null,"id":2}')
+            await scene.had_checked(1)
+            assert len(session.heard) == 2
+
+        play(story, symbols=list("ABCDE"))
+
+    def test_a_venue_that_does_not_agree_is_asked_on_a_new_connection(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "SUBSCRIBED_WITHIN", 0.05)
+
+        async def story(scene: Scene) -> None:
+            scene.venue.agrees = False
+            first = await scene.venue.session(1)
+            await scene.until(lambda: first.heard)
+            scene.venue.agrees = True
+            await first.gone.wait()
+            await scene.had_checked(1)
+            assert "the venue did not agree to 2 streams" in scene.stream.getvalue()
+            assert scene.counts.connected == 1
+
+        play(story, symbols=list("ABCDE"))
+
+    @pytest.mark.parametrize("ending", ["cut", "refused-subscription"])
+    def test_a_connection_that_ends_meanwhile_is_opened_again(self, ending: str) -> None:
+        async def story(scene: Scene) -> None:
+            scene.venue.agrees = False
+            first = await scene.venue.session(1)
+            await scene.until(lambda: first.heard)
+            scene.venue.agrees = True
+            ENDINGS[ending](first)
+            await scene.had_checked(1)
+            assert len(scene.venue.sessions) == 2
+
+        play(story, symbols=list("ABCDE"))
+
+    def test_a_hand_over_waits_for_it_too(self) -> None:
+        async def story(scene: Scene) -> None:
+            first = await scene.venue.session(1)
+            await scene.had_checked(1)
+            first.say(SHUTDOWN.decode())
+            second = await scene.venue.session(2)
+            second.say("2")
+            first.say("1")
+            await first.gone.wait()
+            await scene.got("1", "2")
+            assert len(second.heard) == 2
+
+        play(story, symbols=list("ABCDE"))
+
+    def test_a_paused_line_has_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "SUBSCRIBED_WITHIN", 0.01)
+
+        async def story(scene: Scene) -> None:
+            scene.line.pause(paused=True)
+            session = await scene.venue.session(1)
+            await scene.until(lambda: session.heard)
+            await asyncio.sleep(0.05)  # several times as long as it would wait otherwise
+            scene.line.pause(paused=False)
+            await scene.had_checked(1)
+            assert len(scene.venue.sessions) == 1
+
+        play(story, symbols=list("ABCDE"))
 
 
 def test_a_paused_line_lets_the_venue_wait() -> None:
