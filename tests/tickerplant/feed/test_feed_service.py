@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,6 @@ from tickerplant.feed.service import Service, assemble, run
 from tickerplant.feed.settings import FeedSettings
 from tickerplant.feed.tail import StoppedError, Tail
 from tickerplant.service import Environment, Log, Stop
-
-pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 
 class Scene:
@@ -57,7 +56,14 @@ class Scene:
         monkeypatch.setattr(module, "FLUSH_WITHIN", 0.0)
 
     def run(self) -> None:
-        run(self.service, self.stop)
+        """Run it until it ends; one that does not is asked to after a while, so that nothing hangs."""
+        late = threading.Timer(PATIENCE, self.stop.set)
+        late.start()
+        try:
+            run(self.service, self.stop)
+        finally:
+            late.cancel()
+            late.join()
 
 
 @pytest.fixture
@@ -83,6 +89,7 @@ def test_a_feed_does_not_outlive_its_heart(scene: Scene, monkeypatch: pytest.Mon
     scene.on_connected = lambda: monkeypatch.setattr(scene.service.outbox, "work", fail)
     with pytest.raises(ZeroDivisionError, match="not foreseen"):
         scene.run()
+    assert not scene.stop.is_set()
 
 
 def test_a_feed_that_is_asked_to_end_while_it_reads_the_topic_leaves_its_checkpoint_alone(
