@@ -18,7 +18,7 @@ Two
 
 def test_a_run_of_all_and_a_run_of_the_critical_ones(tmp_path: Path) -> None:
     (tmp_path / "green.robot").write_text(GREEN)
-    everything, tests, output, critical, of_these = runs.figures(tmp_path)
+    everything, tests, output, critical, of_these, _ = runs.figures(tmp_path)
     assert (tests.value, of_these.value) == (2, 1)
     assert (everything.unit, output.unit, critical.unit) == ("s", "MB", "s")
     assert (everything.goal, output.goal, critical.goal) == ("<= 90", "<= 5", "<= 20")

@@ -1,5 +1,6 @@
 """How long whole runs of the suites take, as whoever types the command waits for them, and how much they write."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def figures(suites: Path) -> list[Figure]:
     Raises:
         MeasureError: A test was red, so that the time says nothing.
     """
+    load_average = os.getloadavg()[0]
     say("all suites")
     everything = run(suites)
     say("the tests tagged critical")
@@ -71,6 +73,7 @@ def figures(suites: Path) -> list[Figure]:
             MOST_CRITICAL_S,
         ),
         Figure("Tests tagged critical, tests", critical.tests, "tests"),
+        Figure("Whole runs, load average of the machine before", round(load_average, 2), ""),
     ]
 
 
