@@ -79,7 +79,11 @@ def kafka(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def exchange(folder: Path) -> Iterator[dict[str, Any]]:
-    process = started("tickproof.exchange", "--state", str(folder / "exchange"), log=folder / "exchange.log")
+    # All tests ask from one address, in one minute more than the venue would answer.
+    room = ("--weight-limit", "60000")
+    process = started(
+        "tickproof.exchange", "--state", str(folder / "exchange"), *room, log=folder / "exchange.log"
+    )
     file = folder / "exchange" / "exchange.json"
     until(file.exists)
     yield json.loads(file.read_text())
