@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tickproof.clock import now_ns
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.errors import HopUnreachableError
+from tickproof.probes.manifests import Manifests, may_hold
 from tickproof.probes.mapping import Mapper, Own, Positions, Symbols, only
 from tickproof.target import LakeHop, SecretSource, Target, TargetError
 from tickproof.verdicts import Void
@@ -81,6 +82,7 @@ class LakeProbe:
         self._hop: LakeHop = hop
         self._variables = dict(variables or {})
         self._mapper = Mapper("lake", hop.mapping, keeps_text=hop.keeps_text)
+        self._manifests = Manifests()
         self._listed_only: dict[frozenset[str], set[str]] = {}
 
     def snapshot(self) -> int | None:
@@ -158,11 +160,14 @@ class LakeProbe:
         def look(table: Table) -> pa.Table:
             scan = self._scan(table, symbols, snapshot, tuple(dict.fromkeys(self._hop.columns)))
             old = after.files if after else frozenset()
-            tasks = [task for task in scan.plan_files() if task.file.file_path not in old]
-            parts = _parts_of(table, scan, tasks)
+            tasks = [task for task in self._tasks(table, scan) if task.file.file_path not in old]
+            wanted = (
+                tasks if symbols is None else [one for one in tasks if self._may_hold(table, one, symbols)]
+            )
+            found = _parts_of(table, scan, wanted)
             if isinstance(symbols, Own):
-                tasks, parts = self._with_strangers(table, scan, symbols, tasks, parts)
-            return self._sightings(table, tasks, parts)
+                found += self._strangers(table, scan, symbols, tasks)
+            return self._sightings(table, found)
 
         seen = only(self._reading(look), symbols)
         if not isinstance(symbols, Own) or symbols.before in {None, snapshot}:
@@ -214,6 +219,7 @@ class LakeProbe:
 
         Raises:
             HopUnreachableError: The catalog does not answer or the table is not there.
+            Void: Rows are deleted by files of their own.
         """
 
         def look(table: Table) -> dict[int, list[str]]:
@@ -242,26 +248,27 @@ class LakeProbe:
         """
         return self._reading(_shape)
 
-    def _with_strangers(
-        self,
-        table: Table,
-        scan: DataScan,
-        own: Own,
-        tasks: list[FileScanTask],
-        parts: list[pa.Table],
-    ) -> tuple[list[FileScanTask], list[pa.Table]]:
-        """Add the rows of symbols that the venue does not list; files never change, so each is looked at once."""
+    def _tasks(self, table: Table, scan: DataScan) -> list[FileScanTask]:
+        """Return the files that a scan of any rows has to read."""
+        snapshot = scan.snapshot()
+        files = self._manifests.files(snapshot, table.io) if snapshot else []
+        if files is None:  # whoever knows how to heed deleted rows has to plan
+            return list(scan.update(row_filter=AlwaysTrue()).plan_files())
+        return [FileScanTask(file) for file in files]
+
+    def _may_hold(self, table: Table, task: FileScanTask, symbols: Symbols) -> bool:
+        return may_hold(task.file, table.schema().find_field(self._hop.symbol_column).field_id, symbols)
+
+    def _strangers(
+        self, table: Table, scan: DataScan, own: Own, tasks: Sequence[FileScanTask]
+    ) -> list[tuple[FileScanTask, pa.Table]]:
+        """Return the rows of symbols that the venue does not list; files never change, so each is looked at once."""
         known = frozenset(own.listed)
         clean = self._listed_only.setdefault(known, set())
         search = scan.update(row_filter=NotIn(self._hop.symbol_column, set(known)))  # type: ignore[call-arg, arg-type]  # as for In
-        new = [task for task in search.plan_files() if task.file.file_path not in clean]
-        for task, part in zip(new, _parts_of(table, search, new), strict=True):
-            if not part.num_rows:
-                clean.add(task.file.file_path)
-                continue
-            tasks.append(task)
-            parts.append(part)
-        return tasks, parts
+        found = _parts_of(table, search, [task for task in tasks if task.file.file_path not in clean])
+        clean.update(task.file.file_path for task, part in found if not part.num_rows)
+        return [(task, part) for task, part in found if part.num_rows]
 
     def _without_old_strangers(self, seen: pa.Table, own: Own) -> pa.Table:
         """Leave out the strangers that stood there before the test, as often as they did."""
@@ -295,9 +302,10 @@ class LakeProbe:
             )
         return table.scan(row_filter=chosen, selected_fields=columns, snapshot_id=snapshot)
 
-    def _sightings(self, table: Table, tasks: list[FileScanTask], parts: list[pa.Table]) -> pa.Table:
-        if not parts:
+    def _sightings(self, table: Table, found: Sequence[tuple[FileScanTask, pa.Table]]) -> pa.Table:
+        if not found:
             return SEEN.empty_table()
+        tasks, parts = zip(*found, strict=True)
         rows = pa.concat_tables(parts)
         counts = [part.num_rows for part in parts]
         lane = np.repeat(np.arange(len(parts)), counts)
@@ -343,11 +351,14 @@ def _opened(source: SecretSource, variables: Mapping[str, str]) -> str:
     return str(source.read(variables).value)
 
 
-def _parts_of(table: Table, scan: DataScan, tasks: Sequence[FileScanTask]) -> list[pa.Table]:
+def _parts_of(
+    table: Table, scan: DataScan, tasks: Sequence[FileScanTask]
+) -> list[tuple[FileScanTask, pa.Table]]:
+    """Read the rows of a scan, file by file."""
     if not tasks:
         return []
     with ThreadPoolExecutor(_READERS) as readers:
-        return list(readers.map(lambda task: _rows_of(table, scan, task), tasks))
+        return list(zip(tasks, readers.map(lambda task: _rows_of(table, scan, task), tasks), strict=True))
 
 
 def _keys(rows: pa.Table) -> list[tuple[str, int]]:
