@@ -265,8 +265,11 @@ class LakeProbe:
         """Return the rows of symbols that the venue does not list; files never change, so each is looked at once."""
         known = frozenset(own.listed)
         clean = self._listed_only.setdefault(known, set())
+        new = [task for task in tasks if task.file.file_path not in clean]
+        if not new:
+            return []
         search = scan.update(row_filter=NotIn(self._hop.symbol_column, set(known)))  # type: ignore[call-arg, arg-type]  # as for In
-        found = _parts_of(table, search, [task for task in tasks if task.file.file_path not in clean])
+        found = _parts_of(table, search, new)
         clean.update(task.file.file_path for task, part in found if not part.num_rows)
         return [(task, part) for task, part in found if part.num_rows]
 
