@@ -56,7 +56,8 @@ def agreements(
         seen: What the hops showed (schema SEEN).
         verdicts: The verdicts.
     """
-    columns = ("hops", "trades left", "trades right", "only left", "only right", "different", "verdict")
+    counts = ("trades left", "trades right", "only left", "only right", "different", "not equally often")
+    columns = ("hops", *counts, "verdict")
     rows = [
         (
             f"{one.left} and {one.right}",
@@ -65,6 +66,7 @@ def agreements(
             one.only_left,
             one.only_right,
             one.different,
+            one.uneven,
             one.outcome.value,
         )
         for one in verdicts

@@ -28,6 +28,7 @@ Crash Writer At    after-poll
 Service Should Have Died And Recovered    feed
 Pages Should Give Every Trade Once    10
 A Limited Key Should Miss Nothing    page_size=5
+A Question Without Bounds Should Give The Same
 An Altered Cursor Should Be Refused
 Zones Should Give The Same Rows    Z
 Limit Should Give Exactly As Many Rows    1
@@ -39,6 +40,8 @@ Daily Summaries Should Equal The Trades
 Trades Should Stand In The Partition Of Their Day
 No Data File Should Be Live Twice
 Kafka Values Should Match Their Schema
+Dead Letters Should Match Their Schema
+Gap Reports Should Match Their Schema
 API Answers Should Match Their Schema
 Open API Session    analyst    key=default
 Every Route Should Answer Empty
