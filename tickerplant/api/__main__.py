@@ -2,7 +2,10 @@
 
 import sys
 
-from tickerplant.api.service import body
-from tickerplant.service import main
+from tickerplant.startup import undisturbed
+
+with undisturbed():
+    from tickerplant.api.service import body
+    from tickerplant.service import main
 
 sys.exit(main("api", body))

@@ -11,7 +11,7 @@ import sys
 from tickerplant.broker.errors import BrokerError
 from tickerplant.broker.prepare import check, prepare, relock
 from tickerplant.broker.run import become_broker
-from tickerplant.service.settings import Environment, SettingsError
+from tickerplant.settings import Environment, SettingsError
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tickerplant.broker.errors import BrokerError
 from tickerplant.broker.jars import Jar, checksum, kafka_version
 from tickerplant.broker.proofs import VERIFIED_AT, Proofs, write_whole
-from tickerplant.service.settings import Environment
+from tickerplant.settings import Environment
 
 
 def cache_folder(environment: Environment) -> Path:

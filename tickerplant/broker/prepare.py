@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tickerplant.broker import maven, training
 from tickerplant.broker.cache import BrokerCache, only_one
 from tickerplant.broker.errors import BrokerError
 from tickerplant.broker.jars import Jar, kafka_version, read_lock, write_lock
 from tickerplant.broker.jvm import Profile, aot_cache, chosen_profile
-from tickerplant.service.settings import Environment
+from tickerplant.settings import Environment
 
 NEEDED_BYTES = 300_000_000
 
@@ -68,7 +67,7 @@ def prepare(environment: Environment, say: Say, profile_name: str = "") -> None:
     try:
         with only_one(cache.folder, lambda: say("Another set-up is at work; waiting for it.")):
             _prepare_jars(cache, say)
-            _make(cache, cache.template, lambda: training.format_template(cache, profile), say)
+            _make(cache, cache.template, lambda: _format(cache, profile), say)
             _make(cache, aot_cache(cache, profile), lambda: _train(cache, profile, say), say)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -94,7 +93,18 @@ def _make(cache: BrokerCache, part: Path, make: Callable[[], None], say: Say) ->
     proofs.record(part)
 
 
+# What fetches and trains is loaded late: a start with all in place should not pay for it.
+
+
+def _format(cache: BrokerCache, profile: Profile) -> None:
+    from tickerplant.broker import training  # noqa: PLC0415 - see above
+
+    training.format_template(cache, profile)
+
+
 def _train(cache: BrokerCache, profile: Profile, say: Say) -> None:
+    from tickerplant.broker import training  # noqa: PLC0415 - see above
+
     began = time.monotonic()
     say(f"Training the Java runtime for profile '{profile.name}' (once, some 10 s) ...")
     training.train(cache, profile)
@@ -126,12 +136,16 @@ def _fetch(cache: BrokerCache, broken: list[Jar], say: Say) -> None:
             told = time.monotonic()
             say(f"Fetching {title}: {count} of {total} jars after {told - began:.0f} s")
 
+    from tickerplant.broker import maven  # noqa: PLC0415 - see above
+
     maven.fetch(broken, cache.jar_folder, cache.folder / "staging", progress)
     say(f"Fetched and verified {total} jars in {time.monotonic() - began:.0f} s.")
 
 
 def relock(version: str, say: Say) -> None:
     """Resolve a version of Kafka anew and write the lock file."""
+    from tickerplant.broker import maven  # noqa: PLC0415 - see above
+
     with tempfile.TemporaryDirectory() as staging:
         jars = maven.resolve(version, Path(staging))
     write_lock(jars)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickerplant.service.settings import Environment
+from tickerplant.settings import Environment
 
 CLUSTER_ID = "dGlja2VycGxhbnQta2Fma2"  # 16 bytes in URL-safe base64, as Kafka wants it
 LOOPBACK = "127.0.0.1"

@@ -10,7 +10,7 @@ from tickerplant.broker.jars import read_lock
 from tickerplant.broker.jvm import BROKER, aot_cache, chosen_profile, command
 from tickerplant.broker.prepare import is_prepared
 from tickerplant.broker.properties import LOOPBACK, BrokerSettings, properties
-from tickerplant.service.settings import Environment
+from tickerplant.settings import Environment
 
 
 def become_broker(environment: Environment) -> None:

@@ -9,8 +9,8 @@ A service's entry point reads:
 
 from tickerplant.service.entry import main
 from tickerplant.service.logs import Log
-from tickerplant.service.settings import Environment, SettingsError
 from tickerplant.service.stop import Stop
 from tickerplant.service.web import HealthServer
+from tickerplant.settings import Environment, SettingsError
 
 __all__ = ["Environment", "HealthServer", "Log", "SettingsError", "Stop", "main"]

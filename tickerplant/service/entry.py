@@ -4,8 +4,8 @@ import traceback
 from collections.abc import Callable
 
 from tickerplant.service.logs import LEVELS, Log, capture_library_logs
-from tickerplant.service.settings import Environment, SettingsError
 from tickerplant.service.stop import Stop
+from tickerplant.settings import Environment, SettingsError
 
 CLEAN, CRASHED, REFUSED = 0, 1, 2
 

@@ -2,8 +2,11 @@
 
 import sys
 
-from tickerplant.service import main
-from tickerplant.writer.service import body
+from tickerplant.startup import undisturbed
+
+with undisturbed():
+    from tickerplant.service import main
+    from tickerplant.writer.service import body
 
 if __name__ == "__main__":
     sys.exit(main("writer", body))

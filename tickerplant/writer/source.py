@@ -101,7 +101,7 @@ class KafkaSource:
                 "message.max.bytes": _FETCH_BYTES,
                 "max.partition.fetch.bytes": _FETCH_BYTES // 4,
                 "reconnect.backoff.ms": 50,
-                "reconnect.backoff.max.ms": 250,
+                "reconnect.backoff.max.ms": 100,
                 "fetch.error.backoff.ms": 100,
                 "check.crcs": True,
                 "log_level": 0,  # librdkafka would write to standard error; what matters reaches error_cb
@@ -128,6 +128,9 @@ class KafkaSource:
         found = topics[self._topic]
         if found.error is not None or not found.partitions:
             raise TopicMissingError(f"the topic {self._topic} does not exist")
+        # The broker has answered: what the client still has to tell of the time before is no news any more.
+        self._consumer.poll(0)
+        self._note_reachable()
         self._positions = {number: offsets.get(number, kafka.OFFSET_BEGINNING) for number in found.partitions}
         self._assign()
         self._next_look = self._clock() + self._look_every
@@ -214,8 +217,12 @@ class KafkaSource:
             self._consumer.list_topics(self._topic, timeout=0.5)
         except kafka.KafkaException:
             return
-        self._unreachable = None
-        self._log.info("kafka reachable again")
+        self._note_reachable()
+
+    def _note_reachable(self) -> None:
+        if self._unreachable is not None:
+            self._unreachable = None
+            self._log.info("kafka reachable again")
 
     def _on_error(self, error: kafka.KafkaError) -> None:
         if error.code() != kafka.KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - public, in spite of its name

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from common.waits import until
 from jsonschema import Draft202012Validator
 
 from tickerplant.feed.counts import Counts
@@ -53,6 +55,15 @@ def test_when_there_is_room_again_reading_goes_on(outbox: Outbox, pressure: list
     assert pressure == [True, False]
     outbox.send("topic", None, b"5")
     assert produced[-1] == b"5"
+
+
+def test_a_broker_that_answers_counts_as_reachable_at_once(outbox: Outbox) -> None:
+    until(lambda: outbox.work() or not outbox.reachable)
+    outbox.look(0.01)
+    assert not outbox.reachable
+    outbox._producer = SimpleNamespace(list_topics=lambda **_: None)
+    outbox.look(0.01)
+    assert outbox.reachable
 
 
 @pytest.mark.parametrize("size", [1_000_000, 1_048_576])
