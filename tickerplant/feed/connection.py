@@ -369,11 +369,12 @@ class Line:
 
     async def _agreed(self, connection: Connection, streams: int) -> None:
         while not connection.subscribed.is_set():
+            was_paused = self._paused
             await _first(connection.subscribed.wait(), connection.over.wait(), within=SUBSCRIBED_WITHIN)
             if connection.over.is_set():
                 raise ConnectionError(connection.ended_by)
             # While Kafka does not keep up nothing is read, so no answer either.
-            if not (connection.subscribed.is_set() or self._paused):
+            if not (connection.subscribed.is_set() or was_paused or self._paused):
                 raise TimeoutError(f"the venue did not agree to {streams} streams")
 
 

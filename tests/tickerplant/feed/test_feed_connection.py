@@ -445,6 +445,7 @@ class TestMoreStreamsThanFitIntoTheAddress:
             session = await scene.venue.session(1)
             await scene.until(lambda: session.heard)
             await asyncio.sleep(0.05)  # several times as long as it would wait otherwise
+            monkeypatch.setattr(module, "SUBSCRIBED_WITHIN", PATIENCE)
             scene.line.pause(paused=False)
             await scene.had_checked(1)
             assert len(scene.venue.sessions) == 1
