@@ -308,12 +308,15 @@ def test_patience_with_an_unreachable_history_begins_at_its_last_answer(
 
 class TestARowThatCannotBeTaken:
     @pytest.mark.parametrize("trade_id", [3, None], ids=["with-its-id", "without-an-id"])
-    def test_it_is_set_aside_once_and_its_trade_stays_missing(self, play: Play, trade_id: int | None) -> None:
+    def test_it_is_set_aside_once_and_its_trade_stays_missing(
+        self, play: Play, trade_id: int | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async def story() -> None:
+            clock = Clock(monkeypatch)
             venue = Venue(A=range(1, 10))
             venue.refused[3] = Refused(trade_id, b"{}", "missing-field")
-            scene = Scene(venue, patience=0.3)
-            scene.live("A", 1, 5)
+            scene = Scene(venue, patience=2)
+            played(scene, clock, 1, 5)
             await scene.settled()
             assert scene.published == [2, 4]
             assert len(scene.venue.asked) > 1
