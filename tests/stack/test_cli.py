@@ -189,6 +189,7 @@ def test_prepare_tells_its_progress_and_what_is_ready(small_target: Callable[...
     small_target({"alpha": service, "beta": part("beta")}, environment={"LEVEL": "all of us"})
     done = CliRunner().invoke(cli.app, ["prepare", "-t", "small"])
     assert (done.exit_code, done.stdout) == (0, "Ready to start small: alpha prepared.\n")
+    assert done.stderr == "  alpha: fetching for all of us\n"
     small_target()
     assert CliRunner().invoke(cli.app, ["prepare"]).stdout == "Ready to start small: nothing prepared.\n"
 

@@ -1,5 +1,6 @@
 """Services prepared ahead of any start."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -123,6 +124,12 @@ def test_when_a_preparation_is_killed_nothing_of_it_goes_on(compose: Compose, nu
     )
     assert process.stdout
     child = psutil.Process(int(process.stdout.readline().rpartition(" ")[2]))
-    process.send_signal(number)
-    process.communicate()
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    try:
+        process.send_signal(number)
+        process.wait(PATIENCE)
+        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    finally:
+        for each in (process, child):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.communicate()
