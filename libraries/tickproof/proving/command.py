@@ -126,8 +126,8 @@ def run(wish: Wish, picked: Sequence[Planted]) -> Matrix:
                     progress.update(task, description=planted.id)
                     row = judge(planted, lane.attack(planted, everything=wish.everything))
                     rows.append(row)
-                    _tell(progress.console, row)
                     _write(wish, matrix())
+                    _tell(progress.console, row)
                     progress.advance(task)
                 progress.update(task, description="clean control")
                 control = lane.control()
@@ -139,11 +139,16 @@ def run(wish: Wish, picked: Sequence[Planted]) -> Matrix:
 
 
 def _write(wish: Wish, matrix: Matrix) -> None:
-    """Write the report; what ran so far is never lost."""
-    (wish.results / "matrix.json").write_text(json.dumps(matrix.as_json(), indent=1) + "\n", encoding="utf-8")
+    """Write the report; what ran so far is never lost, and never half written."""
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    text = page.html(matrix, target=wish.target.name, when=when)
-    (wish.results / "index.html").write_text(text, encoding="utf-8")
+    texts = {
+        "matrix.json": json.dumps(matrix.as_json(), indent=1) + "\n",
+        "index.html": page.html(matrix, target=wish.target.name, when=when),
+    }
+    for name, text in texts.items():
+        scratch = wish.results / f"{name}.new"
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(wish.results / name)
 
 
 def _tell(console: Console, row: Row) -> None:
