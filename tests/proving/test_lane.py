@@ -77,7 +77,8 @@ def test_the_mended_platform_is_clean(lane: Lane) -> None:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    argv = [TICKPROOF, "defects", "-f", "paging", "-d", str(tmp_path / "results")]
+    # A path as people give it: relative to where they are.
+    argv = [TICKPROOF, "defects", "-f", "paging", "-d", os.path.relpath(tmp_path / "results", ROOT)]
     process = subprocess.Popen(
         argv,
         stdout=subprocess.PIPE,

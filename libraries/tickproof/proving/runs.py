@@ -99,6 +99,7 @@ class Robots:
         Raises:
             RunBrokeOffError: It gave no results; the message has its last words.
         """
+        results = results.resolve()
         results.mkdir(parents=True, exist_ok=True)
         said = results / "console.txt"
         chosen = [word for test in tests for word in ("--test", literal(f"{ROOT}.{test}"))]
@@ -106,7 +107,7 @@ class Robots:
         written = [] if log else ["--log", "NONE", "--report", "NONE"]
         argv = ["-d", str(results), "--name", ROOT, *written, *settings, *chosen, *self._sources]
         began = time.monotonic()
-        order = {"argv": argv, "log": str(said), "folder": str(results), "environment": self._environment}
+        order = {"argv": argv, "log": str(said), "environment": self._environment}
         assert self._zygote.stdin is not None
         self._zygote.stdin.write(json.dumps(order) + "\n")
         self._zygote.stdin.flush()
@@ -114,7 +115,7 @@ class Robots:
         code = self._hear()["code"]
         self._running = None
         seconds = time.monotonic() - began
-        if code >= _BROKE_OFF:
+        if code >= _BROKE_OFF or not (results / "output.xml").exists():
             tail = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
             raise RunBrokeOffError(f"robot ended with code {code}: {' '.join(tail) or 'it said nothing'}")
         found = ExecutionResult(results / "output.xml").suite.all_tests

@@ -65,7 +65,6 @@ def _run(order: dict[str, Any]) -> None:
             os.dup2(source, place)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ.update(order["environment"])
-        os.chdir(order["folder"])
         from robot.run import run_cli  # noqa: PLC0415 - loaded long since
 
         code = run_cli(order["argv"], exit=False)
