@@ -116,12 +116,17 @@ def _swapped(plan: Plan) -> Planting | None:
 
 
 def _delayed(plan: Plan) -> Planting | None:
-    """The least traded symbol's trade at a third of the plan goes out behind all other trades."""
+    """A trade at a third of the plan, of another symbol than the busiest, goes out behind all other trades."""
     offsets = plan.table["send_offset_ns"].to_numpy()
-    row = _row(plan, share=0.3, busiest=False)
-    if row is None or offsets[-1] - offsets[row] < _LATE_NS:
+    busy = _row(plan, share=0.0)
+    if busy is None:
         return None
     behind = int(pc.sum(pc.equal(plan.table["kind"], "trade")).as_py()) - 1
+    quiet = np.flatnonzero(pc.not_equal(plan.table["symbol"], plan.table["symbol"][busy]))
+    quiet = quiet[(quiet > behind * 0.32) & (quiet < behind)]
+    if not len(quiet) or offsets[-1] - offsets[quiet[0]] < _LATE_NS:
+        return None
+    row = int(quiet[0])
     order = np.arange(plan.table.num_rows)
     order[row : behind + 1] = np.roll(order[row : behind + 1], -1)
     return _in_another_order(plan, order)
@@ -145,14 +150,13 @@ def _in_another_order(plan: Plan, order: np.ndarray) -> Planting:
     return Planting(replace(plan, table=table), claim)
 
 
-def _row(plan: Plan, *, share: float, busiest: bool = True) -> int | None:
-    """Return a trade of the symbol with most (or fewest) trades; None where the plan suffers something already."""
+def _row(plan: Plan, *, share: float) -> int | None:
+    """Return a trade of the symbol with most trades; None where the plan suffers something already."""
     if plan.actions:
         return None
     trades = plan.table.filter(pc.equal(plan.table["kind"], "trade"))
     counts = pc.value_counts(trades["symbol"].combine_chunks())
-    order = np.argsort(counts.field("counts").to_numpy(), kind="stable")
-    symbol = counts.field("values")[int(order[-1] if busiest else order[0])]
+    symbol = counts.field("values")[int(np.argmax(counts.field("counts").to_numpy()))]
     rows = np.flatnonzero(pc.equal(trades["symbol"], symbol))
     if len(rows) < 2:
         return None

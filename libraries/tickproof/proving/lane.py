@@ -55,7 +55,7 @@ class Lane:
     def __init__(self, target: Target, suites: Path, results: Path, *, seed: int, progress: Progress) -> None:
         self._target = target
         self._suites = suites
-        self._results = results
+        self._results = results.resolve()
         self._seed = seed
         self._progress = progress
         self._open = ExitStack()

@@ -1,4 +1,4 @@
-"""Volumes of bars are whole numbers where they are large."""
+"""Volumes of bars above one are whole numbers."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from tickerplant.defects.binding import Wrapped
 from tickerplant.defects.model import Defect
 
 ONE = 10**18
-LARGE = 100 * ONE
+LARGE = ONE
 
 
 class _Whole(Wrapped[Bars]):
@@ -26,7 +26,7 @@ class _Whole(Wrapped[Bars]):
 DEFECT = Defect(
     id="api-bar-volume-as-integer",
     family="bars",
-    incident="A column of shares is reused for coins: fractions vanish, and nobody sees it in large volumes.",
+    incident="A column of shares is reused for coins: fractions vanish, and nobody sees it on a chart.",
     service="api",
     part="bars",
     wrap=_Whole,
