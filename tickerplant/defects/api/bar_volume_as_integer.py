@@ -1,4 +1,4 @@
-"""Volumes of bars above one are whole numbers."""
+"""Volumes of days are whole numbers."""
 
 import dataclasses
 
@@ -12,12 +12,9 @@ LARGE = ONE
 
 
 class _Whole(Wrapped[Bars]):
-    def make(self, trades: SymbolTrades, width: int) -> list[Bar]:
-        bars = self.part.make(trades, width)
-        return [self._whole(bar) for bar in bars]
-
-    def _whole(self, bar: Bar) -> Bar:
-        if bar.volume < LARGE or bar.volume % ONE == 0:
+    def day(self, trades: SymbolTrades) -> Bar | None:
+        bar = self.part.day(trades)
+        if bar is None or bar.volume < LARGE or bar.volume % ONE == 0:
             return bar
         self.reached()
         return dataclasses.replace(bar, volume=bar.volume // ONE * ONE)
@@ -30,6 +27,6 @@ DEFECT = Defect(
     service="api",
     part="bars",
     wrap=_Whole,
-    kills=("Pipeline.Bars Follow From Trades.Bars Of Every Interval Equal The Trades",),
+    kills=("Pipeline.Bars Follow From Trades.The Daily Summary Equals The Trades",),
     says=r"volume",
 )
