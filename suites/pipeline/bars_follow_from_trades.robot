@@ -19,7 +19,9 @@ Bars Of Every Interval Equal The Trades
 
 The Daily Summary Equals The Trades
     [Documentation]    Open, high, low, close, volume, count and volume-weighted average price of each day.
-    [Tags]    defect-api-forgets-the-last-trade-of-the-day    defect-api-weighs-by-count    defect-api-bar-volume-as-integer
+    [Tags]    defect-api-forgets-the-last-trade-of-the-day
+    ...       defect-api-weighs-by-count
+    ...       defect-api-bar-volume-as-integer
     Given the exchange lists 2 symbols for this test
     When Send Trades    800    values=edge    late_share=0.2    clear_of_history=True
     Then every hop holds every trade
