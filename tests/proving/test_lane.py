@@ -16,6 +16,7 @@ from tickproof import target
 from tickproof.proving.catalog import Planted, of_platform, of_seams
 from tickproof.proving.lane import Lane
 from tickproof.proving.matrix import Verdict, judge
+from tickproof.proving.runs import Run, RunBrokeOffError
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -68,7 +69,28 @@ def test_a_service_that_does_not_start_is_void_and_mended(lane: Lane) -> None:
     planted = replace(DEFECTS["api-limit-off-by-one"], id="api-no-such-thing")
     row = judge(planted, lane.attack(planted))
     assert row.verdict is Verdict.VOID
-    assert row.clean_alarms == []
+    assert {name: test.status for name, test in row.attack.control.items()} == {planted.kills[0]: "PASS"}
+
+
+def test_a_run_that_breaks_off_leaves_a_mended_platform(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = lane._robots.run
+    calls = []
+
+    def broken_first(*words: object, **named: object) -> Run:
+        calls.append(words)
+        if len(calls) == 1:
+            raise RunBrokeOffError("robot ended with code 255: nothing")
+        return usual(*words, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(lane._robots, "run", broken_first)
+    planted = DEFECTS["api-limit-off-by-one"]
+    row = judge(planted, lane.attack(planted))
+    assert (row.verdict, row.reason) == (
+        Verdict.VOID,
+        "the run broke off: robot ended with code 255: nothing",
+    )
+    assert {name: test.status for name, test in row.attack.control.items()} == {planted.kills[0]: "PASS"}
+    assert lane._broken is None
 
 
 def test_the_mended_platform_is_clean(lane: Lane) -> None:

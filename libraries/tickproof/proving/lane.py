@@ -101,7 +101,7 @@ class Lane:
             run, broke_off = None, f"the run broke off: {error}"
         reached = marker.exists()
         control: Mapping[str, Ended] = {}
-        if run and not planted.own_stack:
+        if not planted.own_stack:  # whether or not the run gave anything: the next defect needs a sound platform
             self.mend()
             control = self._control(planted.kills[:1], folder / "control")
         return Attack(
