@@ -13,21 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from common.domain import Domain
 from common.waits import PATIENCE, until
 from tickproof.exchange.actions import Action
 from tickproof.exchange.client import ExchangeClient, LeasedSymbol, Play
 from tickproof.exchange.plan import Plan, draw
 
 SOON = timedelta(seconds=PATIENCE)
-
-
-@dataclass(frozen=True)
-class Domain:
-    price_scale: int = 18
-    quantity_scale: int = 18
-    integer_digits: int = 18
-    max_per_second: int = 1_000_000
-    event_time_unit: str = "us"
 
 
 class Exchange:

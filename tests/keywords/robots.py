@@ -1,6 +1,5 @@
 """Runs small suites as a user does, in a process and with folders of their own."""
 
-import contextlib
 import os
 import shlex
 import subprocess
@@ -9,11 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import psutil
+from common.left import left_behind
 from common.waits import until
 from robot.api import ExecutionResult
 from robot.result import TestCase, TestSuite
-from tickproof.stack import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 RESOURCE = ROOT / "resources" / "journeys.resource"
@@ -42,16 +40,6 @@ class Ended:
     @property
     def messages(self) -> dict[str, str]:
         return {name: test.message for name, test in self.tests.items()}
-
-
-def left_behind(state: Path) -> list[str]:
-    """Names the processes that belong to stacks of this state folder."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(processes.MARK, "").startswith(str(state)):
-                found.append(f"{process.pid} {' '.join(process.cmdline())[:120]}")
-    return found
 
 
 class Robot:

@@ -4,8 +4,9 @@ import signal
 import subprocess
 
 import pytest
+from common.left import left_behind
 from common.waits import until
-from keywords.robots import PATIENCE, ROOT, Robot, left_behind
+from keywords.robots import PATIENCE, ROOT, Robot
 from robot.api import ExecutionResult
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
+from common import domain
 from tickproof.exchange.client import LeasedSymbol
 
 
 @dataclass(frozen=True)
-class Domain:
-    price_scale: int = 18
-    quantity_scale: int = 18
-    integer_digits: int = 18
+class Domain(domain.Domain):
     max_per_second: int = 50_000
-    event_time_unit: str = "us"
 
 
 def leased(*names: str, next_id: int = 1) -> list[LeasedSymbol]:

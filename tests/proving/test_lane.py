@@ -16,7 +16,7 @@ from tickproof import target
 from tickproof.proving.catalog import Planted, of_platform, of_seams
 from tickproof.proving.lane import Lane
 from tickproof.proving.matrix import Verdict, judge
-from tickproof.proving.runs import Run, RunBrokeOffError
+from tickproof.proving.runs import RunBrokeOffError, Tests
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -76,7 +76,7 @@ def test_a_run_that_breaks_off_leaves_a_mended_platform(lane: Lane, monkeypatch:
     usual = lane._robots.run
     calls = []
 
-    def broken_first(*words: object, **named: object) -> Run:
+    def broken_first(*words: object, **named: object) -> Tests:
         calls.append(words)
         if len(calls) == 1:
             raise RunBrokeOffError("robot ended with code 255: nothing")

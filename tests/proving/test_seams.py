@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from common.domain import Domain
 from tickproof import seams
 from tickproof.exchange import sent
 from tickproof.exchange.actions import Drop
@@ -15,15 +16,6 @@ from tickproof.exchange.play import Play
 from tickproof.exchange.script import compile_plan
 from tickproof.ledger.schemas import SEEN, as_table
 from tickproof.verdicts import judge
-
-
-@dataclass(frozen=True)
-class Domain:
-    price_scale: int = 18
-    quantity_scale: int = 18
-    integer_digits: int = 18
-    max_per_second: int = 1_000_000
-    event_time_unit: str = "us"
 
 
 @dataclass(frozen=True)

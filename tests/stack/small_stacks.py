@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import psutil
-from tickproof.stack import processes
-
 PART = Path(__file__).parent / "part.py"
 
 SOON_SICK = {"timeout": "1s", "retries": 2}
@@ -35,15 +32,3 @@ def part(
             "start_period": "60s", "start_interval": "20ms", **(timing or {}),
         }  # fmt: skip
     return service
-
-
-def marked(folder: Path) -> list[int]:
-    """Returns all processes that belong to the runs below a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(processes.MARK, "").startswith(str(folder)):
-                found.append(process.pid)
-        except (psutil.Error, OSError):
-            continue
-    return found

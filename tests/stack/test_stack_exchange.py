@@ -7,8 +7,9 @@ from typing import Any
 
 import psutil
 import pytest
+from common.left import marked
 from messages.approved import approve
-from small_stacks import marked, part
+from small_stacks import part
 from tickproof.stack import Stack, StackInputError, planning
 from tickproof.stack.spec import StackSpec
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
+from common.left import marked
 from common.waits import PATIENCE, until
 from messages.approved import approve
-from small_stacks import SOON_SICK, marked, part
+from small_stacks import SOON_SICK, part
 from tickproof.stack import Stack, StackError, StackInputError
 from tickproof.stack.spec import StackSpec
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
+from common.left import marked
 from common.waits import PATIENCE, until
 from messages.approved import approve
-from small_stacks import marked, part
+from small_stacks import part
 from tickproof.stack import Stack, StackError, StackInputError, folders, processes
 from tickproof.stack.spec import StackSpec
 

@@ -13,13 +13,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tickproof.proving import page
+from tickproof.proving import files, page
 from tickproof.proving.catalog import CatalogError, Planted, chosen, of_platform, of_seams, sample
 from tickproof.proving.ended import Ended
 from tickproof.proving.lane import Lane
 from tickproof.proving.matrix import Matrix, Row, Verdict, judge
 from tickproof.proving.terminal import bar, out
-from tickproof.stack import StackInputError
 from tickproof.target import Target, load
 
 SEED = 20260301
@@ -91,8 +90,7 @@ def defects(  # noqa: PLR0917 - the arguments of a command are named by its user
     if listed:
         _list(picked)
         return
-    if not (suites / "pipeline").is_dir():
-        raise StackInputError(f"There are no suites in {suites}; name their folder with --suites.")
+    files.check_suites(suites)
     wish = Wish(
         wanted, suites, results, seed, full, timedelta(minutes=budget) if budget is not None else None
     )
@@ -141,14 +139,8 @@ def run(wish: Wish, picked: Sequence[Planted]) -> Matrix:
 def _write(wish: Wish, matrix: Matrix) -> None:
     """Write the report; what ran so far is never lost, and never half written."""
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    texts = {
-        "matrix.json": json.dumps(matrix.as_json(), indent=1) + "\n",
-        "index.html": page.html(matrix, target=wish.target.name, when=when),
-    }
-    for name, text in texts.items():
-        scratch = wish.results / f"{name}.new"
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(wish.results / name)
+    files.write(wish.results / "matrix.json", json.dumps(matrix.as_json(), indent=1) + "\n")
+    files.write(wish.results / "index.html", page.html(matrix, target=wish.target.name, when=when))
 
 
 def _tell(console: Console, row: Row) -> None:

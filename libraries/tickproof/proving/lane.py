@@ -7,7 +7,7 @@ table, or that the tests themselves restart, gets a platform of its own.
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from tickproof.proving.catalog import Planted
 from tickproof.proving.ended import Ended
 from tickproof.proving.matrix import Attack
 from tickproof.proving.places import own_state_folder
-from tickproof.proving.runs import Robots, Run, RunBrokeOffError
+from tickproof.proving.runs import Robots, RunBrokeOffError, Tests
 from tickproof.stack import Stack, StackError
 from tickproof.stack.starting import Progress
 from tickproof.target import Target
@@ -95,23 +95,23 @@ class Lane:
         marker.unlink(missing_ok=True)
         named = [] if everything else [*planted.before, *planted.kills]
         try:
-            run = self._run_broken(planted, folder, marker, named)
-            broke_off = ""
+            seen, broke_off = self._run_broken(planted, folder, marker, named), ""
         except (RunBrokeOffError, StackError) as error:
-            run, broke_off = None, f"the run broke off: {error}"
+            seen, broke_off = {}, f"the run broke off: {error}"
         reached = marker.exists()
-        control: Mapping[str, Ended] = {}
-        if not planted.own_stack:  # whether or not the run gave anything: the next defect needs a sound platform
+        control: Tests = {}
+        if (
+            not planted.own_stack
+        ):  # whether or not the run gave anything: the next defect needs a sound platform
             self.mend()
             control = self._control(planted.kills[:1], folder / "control")
         return Attack(
-            tests=_of_suites(run) if run else {},
+            tests=_of_suites(seen),
             reached=reached,
-            smoke=run.tests.get(SMOKE) if run else None,
+            smoke=seen.get(SMOKE),
             broke_off=broke_off,
             control=control,
             seconds=time.monotonic() - began,
-            results=planted.id,
         )
 
     def mend(self) -> None:
@@ -122,12 +122,12 @@ class Lane:
         self._stack.wait_healthy([self._broken], within=_HEALTHY_WITHIN)
         self._broken = None
 
-    def control(self) -> Mapping[str, Ended]:
+    def control(self) -> Tests:
         """Run a test of each part on the mended platform, and the naive one."""
         self.mend()
         return self._control(CONTROL, self._results / "control", SMOKE)
 
-    def _run_broken(self, planted: Planted, folder: Path, marker: Path, named: Sequence[str]) -> Run:
+    def _run_broken(self, planted: Planted, folder: Path, marker: Path, named: Sequence[str]) -> Tests:
         target, seam = str(self._target.file), {}
         if planted.is_seam:
             seam = {"SEAM": planted.id}
@@ -153,21 +153,21 @@ class Lane:
             planted.service, command=command, environment={self._target.defects.marker: str(marker)}
         )
 
-    def _control(self, names: Sequence[str], folder: Path, *more: str) -> Mapping[str, Ended]:
+    def _control(self, names: Sequence[str], folder: Path, *more: str) -> Tests:
         try:
-            run = self._robots.run(
+            seen = self._robots.run(
                 folder,
                 self._variables(str(self._target.file)),
                 tests=[*(f"{SUITES}.{name}" for name in names), *more],
             )
         except RunBrokeOffError as error:
             return {name: Ended("FAIL", str(error)) for name in names}
-        return _of_suites(run) | {name: run.tests[name] for name in more if name in run.tests}
+        return _of_suites(seen) | {name: seen[name] for name in more if name in seen}
 
     def _variables(self, target: str) -> dict[str, object]:
         return {"TARGET": target, "SEED": self._seed}
 
 
-def _of_suites(run: Run) -> dict[str, Ended]:
+def _of_suites(seen: Tests) -> dict[str, Ended]:
     prefix = f"{SUITES}."
-    return {name.removeprefix(prefix): test for name, test in run.tests.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): test for name, test in seen.items() if name.startswith(prefix)}

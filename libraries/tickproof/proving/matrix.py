@@ -38,7 +38,6 @@ class Attack:
         broke_off: Why there are no results.
         control: Tests that ran on the mended platform right afterwards.
         seconds: How long all of it took.
-        results: The folder of the run, relative to the report.
     """
 
     tests: Mapping[str, Ended] = field(default_factory=dict)
@@ -47,7 +46,6 @@ class Attack:
     broke_off: str = ""
     control: Mapping[str, Ended] = field(default_factory=dict)
     seconds: float = 0.0
-    results: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,11 +157,6 @@ class Matrix:
         """Return tests that were red on the clean platform, one entry a time."""
         alarms = [name for row in self.rows for name in row.clean_alarms]
         return alarms + [name for name, test in self.control.items() if test.status != "PASS"]
-
-    @property
-    def coarse(self) -> list[str]:
-        """Return the ids of defects that a naive smoke test notices, too."""
-        return [row.planted.id for row in self.rows if row.is_coarse]
 
     @property
     def score(self) -> float:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,19 +28,8 @@ class RunBrokeOffError(RuntimeError):
     """A run of `robot` ended without results."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one run of `robot` gave.
-
-    Attributes:
-        tests: By their full names without the root: ``Suites.Pipeline.Bars Add Up.The Daily Summary ...``.
-        results: Its output folder.
-        seconds: How long it took.
-    """
-
-    tests: Mapping[str, Ended]
-    results: Path
-    seconds: float
+Tests = Mapping[str, Ended]
+"""How the tests of a run ended, by their full names without the root: ``Suites.Pipeline.Bars Add Up.The Daily ...``."""
 
 
 class Robots:
@@ -86,15 +74,16 @@ class Robots:
         variables: Mapping[str, object],
         *,
         tests: Sequence[str] = (),
-        log: bool = False,
-    ) -> Run:
+    ) -> Tests:
         """Run tests as a user would.
 
         Args:
             results: Output folder; what is in it is overwritten.
             variables: As of `robot -v`.
             tests: Full names without the root; none means all.
-            log: Whether log.html and report.html are wanted.
+
+        Returns:
+            How each ended. The folder holds output.xml and console.txt, but no log.html.
 
         Raises:
             RunBrokeOffError: It gave no results; the message has its last words.
@@ -104,25 +93,22 @@ class Robots:
         said = results / "console.txt"
         chosen = [word for test in tests for word in ("--test", literal(f"{ROOT}.{test}"))]
         settings = [word for name, value in variables.items() for word in ("-v", f"{name}:{value}")]
-        written = [] if log else ["--log", "NONE", "--report", "NONE"]
+        written = ["--log", "NONE", "--report", "NONE"]
         argv = ["-d", str(results), "--name", ROOT, *written, *settings, *chosen, *self._sources]
-        began = time.monotonic()
-        order = {"argv": argv, "log": str(said), "environment": self._environment}
+        order = {"argv": argv, "log": str(said)}
         assert self._zygote.stdin is not None
         self._zygote.stdin.write(json.dumps(order) + "\n")
         self._zygote.stdin.flush()
         self._running = self._hear()["pid"]
         code = self._hear()["code"]
         self._running = None
-        seconds = time.monotonic() - began
         if code >= _BROKE_OFF or not (results / "output.xml").exists():
             tail = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
             raise RunBrokeOffError(f"robot ended with code {code}: {' '.join(tail) or 'it said nothing'}")
         found = ExecutionResult(results / "output.xml").suite.all_tests
-        ended = {
+        return {
             each.full_name.removeprefix(f"{ROOT}."): Ended.told(each.status, each.message) for each in found
         }
-        return Run(ended, results, seconds)
 
     def _hear(self) -> dict[str, Any]:
         assert self._zygote.stdout is not None

@@ -14,12 +14,13 @@ from typing import Annotated, Any
 import typer
 from robot import rebot  # type: ignore[attr-defined] # Robot types its public API only in part
 
+from tickproof.proving import files
 from tickproof.proving.bound import upper_bound
 from tickproof.proving.ended import Ended
 from tickproof.proving.places import own_state_folder
 from tickproof.proving.runs import Robots, RunBrokeOffError
 from tickproof.proving.terminal import bar, err, out
-from tickproof.stack import Stack, StackInputError
+from tickproof.stack import Stack
 from tickproof.stack.processes import die_with_parent
 from tickproof.target import load
 
@@ -115,8 +116,7 @@ def soak(
     Writes results/soak.json after each round. Exit code 1: a test turned red, more than 2 % were VOID, or none judged.
     """
     wanted = load(target)
-    if not (suites / "pipeline").is_dir():
-        raise StackInputError(f"There are no suites in {suites}; name their folder with --suites.")
+    files.check_suites(suites)
     tally = Tally(busy)
     shutil.rmtree(results / "soak", ignore_errors=True)
     (results / "soak").mkdir(parents=True)
@@ -153,14 +153,14 @@ def _go_round(robots: Robots, tally: Tally, here: Path, variables: dict[str, obj
     settings = [word for name, value in variables.items() for word in ("-v", f"{name}:{value}")]
     replay = shlex.join(["robot", "-d", "results", *settings, str(suites)])
     try:
-        tests = robots.run(here, variables).tests
+        tests = robots.run(here, variables)
     except RunBrokeOffError as error:
         tests = {"the run as a whole": Ended("FAIL", str(error))}
     tally.add(tests, seed=seed, results=here, replay=replay)
 
 
 def _write(tally: Tally, results: Path) -> None:
-    (results / "soak.json").write_text(json.dumps(tally.as_json(), indent=1) + "\n", encoding="utf-8")
+    files.write(results / "soak.json", json.dumps(tally.as_json(), indent=1) + "\n")
 
 
 def _conclude(tally: Tally, results: Path) -> None:

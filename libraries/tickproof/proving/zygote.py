@@ -4,7 +4,7 @@ Loading Robot, Arrow and the keyword libraries takes longer than most tests of t
 shares nothing else with the runs before it. Orders come as lines of JSON on standard input, answers go to standard
 output:
 
-    {"argv": [...], "log": "/path", "environment": {...}}  ->  {"pid": 17}, and when it is over {"code": 1}
+    {"argv": [...], "log": "/path"}  ->  {"pid": 17}, and when it is over {"code": 1}
 """
 
 import contextlib
@@ -19,18 +19,7 @@ from typing import Any
 
 from tickproof.stack.processes import die_with_parent
 
-LOADED = (
-    "RequestsLibrary",
-    "duckdb",
-    "pyiceberg.catalog.sql",
-    *(
-        f"tickproof.{name}"
-        for name in (
-            "market", "platform", "pipeline", "quarantine", "lake", "bars", "api", "clients", "shapes", "warehouses",
-            "proving.smoke",
-        )
-    ),
-)  # fmt: skip
+FOREIGN = ("RequestsLibrary", "duckdb", "pyiceberg.catalog.sql")
 BROKE_OFF = 255
 
 
@@ -38,7 +27,9 @@ def main() -> None:
     """Serve until standard input ends."""
     import robot.run  # type: ignore[import-untyped] # noqa: F401, PLC0415 - loaded once, for all runs
 
-    for name in LOADED:
+    kit = Path(__file__).parents[1]
+    libraries = [path.stem for path in kit.glob("*.py") if "\n@library(" in path.read_text(encoding="utf-8")]
+    for name in (*FOREIGN, *(f"tickproof.{library}" for library in libraries), "tickproof.proving.smoke"):
         importlib.import_module(name)
     _tell({"ready": os.getpid()})
     for line in sys.stdin:
@@ -64,7 +55,6 @@ def _run(order: dict[str, Any]) -> None:
         for source, place in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, place)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.environ.update(order["environment"])
         from robot.run import run_cli  # noqa: PLC0415 - loaded long since
 
         code = run_cli(order["argv"], exit=False)

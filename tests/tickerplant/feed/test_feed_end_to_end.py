@@ -9,13 +9,13 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+from common.domain import Domain
 from common.ports import new_port
 from common.waits import PATIENCE, until
 from confluent_kafka import Consumer, TopicPartition
@@ -27,15 +27,6 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 SYMBOLS = ("BTCUSDT", "ETHBTC", "1000SATSUSDT", "BNBEUR", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT")
 WITHIN = timedelta(seconds=PATIENCE)
-
-
-@dataclass(frozen=True)
-class Domain:
-    price_scale: int = 18
-    quantity_scale: int = 18
-    integer_digits: int = 18
-    max_per_second: int = 1_000_000
-    event_time_unit: str = "us"
 
 
 def started(*arguments: str, log: Path, **environment: str) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Changes values of some rows between decoding and the table."""
+"""Changes values of some rows between decoding and the table, or adds rows like them."""
 
 from collections.abc import Callable
 
@@ -46,6 +46,33 @@ class Changed(Wrapped[Decoder]):
         place = rows.schema.get_field_index(self._column)
         field = rows.schema.field(self._column)
         return Decoded(rows.set_column(place, field, changed.cast(field.type)), decoded.rejects)
+
+
+class Added(Wrapped[Decoder]):
+    """Decodes as usual, and adds some rows once more, with other values of one column.
+
+    Args:
+        part: The usual decoder.
+        around: What else there is.
+        column: The column.
+        which: Which rows come once more.
+        change: What becomes of the column's values in the rows that are added.
+    """
+
+    def __init__(self, part: Decoder, around: Around, column: str, which: Which, change: Change) -> None:
+        super().__init__(part, around)
+        self._column, self._which, self._change = column, which, change
+
+    def decode(self, polled: Polled) -> Decoded:
+        decoded = self.part.decode(polled)
+        rows: pa.Table = decoded.rows
+        extra = rows.filter(pa.array(self._which(rows), pa.bool_()))
+        if not len(extra):
+            return decoded
+        self.reached()
+        place = rows.schema.get_field_index(self._column)
+        extra = extra.set_column(place, rows.schema.field(place), self._change(extra[self._column]))
+        return Decoded(pa.concat_tables([rows, extra]), decoded.rejects)
 
 
 def rarely(n: int, first: int | None = None) -> Which:
