@@ -4,6 +4,7 @@ import secrets
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from robot.api import logger
 from robot.api.deco import keyword, library
@@ -129,6 +130,8 @@ class Platform:
     def crash_writer_at(self, point: str) -> None:
         """Arm one crash: at this point of its next work the writer kills itself; its restart is as configured.
 
+        One that was never reached is disarmed when the test ends.
+
         Args:
             point: One of the crash points that the target's file lists under `faults.writer.points`.
 
@@ -136,13 +139,19 @@ class Platform:
             MisuseError: The target lists no such point.
         """
         run = session.current()
-        crash = run.target.faults.get("writer")
+        crash = run.platform.faults.get("writer")
         if crash is None:
             raise MisuseError("The target lists no crash points of the writer (`faults.writer`).")
         one_of("crash point of the writer", point, crash.points)
-        self._mark("writer")  # before it starts: it may find work at once
-        run.stack.restart("writer", environment={crash.failpoint: point}, once=True)
-        run.stack.wait_healthy(["writer"], within=30)
+        self._mark("writer")  # before it is armed: it may find work at once
+        armed = Path(crash.file)
+        run.own_scene().armed.append(armed)
+        try:
+            armed.write_text(point, encoding="utf-8")
+        except OSError as error:
+            raise Void(
+                f"the crash could not be armed: {armed} cannot be written ({error.strerror})."
+            ) from error
 
     @keyword
     def service_should_have_died_and_recovered(

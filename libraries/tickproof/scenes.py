@@ -111,6 +111,7 @@ class Scene:
         missed: Trades that a hop was waited for in vain; nobody waits for them again.
         letters_missed: Whether a dead letter was waited for in vain.
         strikes: Faults that were to hit a flow.
+        armed: Files that tell a service to crash.
         counters: What each service had counted when figures were remembered.
         memory: What each service took then, in bytes.
     """
@@ -132,6 +133,7 @@ class Scene:
     missed: set[Key] = field(default_factory=set)
     letters_missed: bool = False
     strikes: list[Strike] = field(default_factory=list)
+    armed: list[Path] = field(default_factory=list)
     counters: dict[str, float] | None = None
     memory: dict[str, int] = field(default_factory=dict)
 
@@ -168,6 +170,15 @@ class Scene:
         if not self.sendings:
             raise MisuseError("Nothing is being sent; use `Send Trades` or `Start Sending Trades` first.")
         return self.sendings[-1]
+
+    def break_off(self) -> None:
+        """Send nothing more of any plan.
+
+        Raises:
+            ExchangeError: The exchange is gone or stuck.
+        """
+        for sending in self.sendings:
+            sending.play.break_off()
 
     def finish(self) -> None:
         """Wait until the last trade of every plan is sent.

@@ -28,7 +28,6 @@ from tickproof.probes.lake import LakeProbe
 from tickproof.scenes import Marks, Place, Scene
 from tickproof.stack import Stack, StackError, StackInputError
 from tickproof.stack.folders import state_folder
-from tickproof.waiting import WaitError
 
 FORMS = {"quick": 1, "slow": 10}
 P = TypeVar("P")
@@ -332,9 +331,11 @@ class Session:
         self._let_go()
 
     def _close(self, scene: Scene) -> None:
+        for file in scene.armed:
+            file.unlink(missing_ok=True)
         # Where the exchange is gone or stuck, nothing is left that could reach the next test.
-        with contextlib.suppress(ExchangeError, WaitError):
-            scene.finish()
+        with contextlib.suppress(ExchangeError):
+            scene.break_off()
         with contextlib.suppress(ExchangeError):
             if any(isinstance(action, Refuse) for sending in scene.sendings for action in sending.actions):
                 self.exchange.act("refuse", count=0)  # those that no connection has met

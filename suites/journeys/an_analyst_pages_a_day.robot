@@ -10,10 +10,13 @@ Test Tags        journeys    quick
 
 *** Test Cases ***
 Any Page Size Gives The Whole Day
-    [Documentation]    Pages of 7 to 10,000 rows while the writer goes on committing: rows arrive between the pages.
-    [Tags]    defect-api-skips-a-row-at-a-page-boundary    defect-api-repeats-a-row-at-a-page-boundary
+    [Documentation]    Pages of 7 to 10,000 rows while the writer goes on committing: rows arrive between the pages,
+    ...                some of them before the place that the reader has come to.
+    [Tags]    defect-api-skips-a-row-at-a-page-boundary
+    ...       defect-api-repeats-a-row-at-a-page-boundary
+    ...       defect-api-counts-rows-to-its-place
     Given 600 trades of 3 symbols are behind the API
-    When 2000 trades are being sent at 1000 a second
+    When 2000 trades, one in ten of them late, are being sent at 1000 a second
     Then Pages Should Give Every Trade Once    7    100    599    600    10000    while_trades_arrive=True
     And the flow ends
     And every hop holds every trade

@@ -54,7 +54,7 @@ A Busy Symbol Does Not Hold Up The Others
     [Documentation]    One symbol has 99 % of the flow; the quiet ones are visible while it still trades.
     [Tags]    exclusive    defect-feed-starves-quiet-symbols
     Given the exchange lists 10 symbols for this test
-    When Start Sending Trades    20000    per_second=4000    busiest_share=0.99
+    When Start Sending Trades    24000    per_second=4000    busiest_share=0.99
     Then Quiet Symbols Should Be Visible During The Flow    within=3 s
     And the flow ends
     And every hop holds every trade

@@ -248,3 +248,27 @@ def test_a_stall_on_command_shifts_what_is_left(market: Market) -> None:
     due, handed = ledger["due_ns"].to_numpy(), ledger["handed_ns"].to_numpy()
     assert np.diff(handed).max() > 380_000_000
     assert (handed >= due).all()
+
+
+def test_a_play_that_is_broken_off_leaves_the_rest_of_its_ids_to_the_next(market: Market) -> None:
+    with subscribed(market) as ws:
+        play = market.play(30_000, per_second=1000)
+        frames(ws, 20)
+        play.break_off()
+        broken = play.progress()
+        assert broken.state == "failed"
+        assert broken.reason == "it was broken off"
+        assert 20 <= broken.sent < 30_000
+        ws.close()
+    ledger = play.ledger()
+    with subscribed(market) as ws:
+        follows = market.play(40, seed=8)
+        texts = frames(ws, 40)
+        follows.wait(SOON)
+    for symbol in market.symbols:
+        sent = [
+            key for key in of_ledger(ledger.filter(pc.greater(ledger["handed_ns"], 0))) if key[0] == symbol
+        ]
+        assert next(key for key in ids(texts) if key[0] == symbol)[1] == sent[-1][1] + 1
+    follows.break_off()
+    assert follows.progress().state == "done"

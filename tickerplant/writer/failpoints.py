@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 AFTER_POLL = "after-poll"
 AFTER_FILE = "after-file"
@@ -18,18 +19,25 @@ def _kill() -> None:
 
 
 class Failpoints:
-    """Dies at one named point, or nowhere.
+    """Dies once at the point that a file names; the file goes first, so that the next writer lives.
 
     Args:
-        armed: the point at which to die; empty for none.
+        file: whoever wants a crash writes a point's name there; None where nobody may.
         die: what dying is; SIGKILL to this process, so that nothing is cleaned up.
     """
 
-    def __init__(self, armed: str = "", die: Callable[[], None] = _kill) -> None:
-        self._armed = armed
+    def __init__(self, file: Path | None = None, die: Callable[[], None] = _kill) -> None:
+        self._file = file
         self._die = die
 
     def reached(self, point: str) -> None:
         """Say that the writer, with rows in hand, is at `point`."""
-        if point == self._armed:
+        if self._file is None:
+            return
+        try:
+            told = self._file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        if told.strip() == point:
+            self._file.unlink()
             self._die()

@@ -56,7 +56,7 @@ def assemble(settings: WriterSettings, log: Log, stop: Stop, **wraps: Callable[[
     lock = WriterLock(settings.catalog_uri, stop.wait)
     catalog = open_catalog(settings.catalog_uri, settings.warehouse)
     table = ensure_table(catalog)
-    points = Failpoints(settings.failpoint)
+    points = Failpoints(settings.failpoint_file)
     states = StateStore(table, settings.topic, log)
     garbage = Garbage(table.io, grace=settings.grace)
     committer = Committer(

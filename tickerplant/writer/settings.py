@@ -1,9 +1,9 @@
 """What the writer's surroundings tell it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tickerplant.service import Environment
-from tickerplant.writer.failpoints import POINTS
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class WriterSettings:
     commit_rows: int
     snapshots: int
     grace: float
-    failpoint: str
+    failpoint_file: Path | None
 
     @classmethod
     def read(cls, environment: Environment) -> "WriterSettings":
@@ -30,6 +30,7 @@ class WriterSettings:
         Raises:
             SettingsError: one is missing or wrong.
         """
+        failpoint_file = environment.text("WRITER_FAILPOINT_FILE", "")
         return cls(
             bootstrap=environment.text("KAFKA_BOOTSTRAP"),
             topic=environment.text("TRADES_TOPIC", "market.trades"),
@@ -43,5 +44,5 @@ class WriterSettings:
             snapshots=environment.integer("WRITER_SNAPSHOTS", 200, low=2, high=10_000),
             # Shorter than a commit with all its attempts, and files of a commit under way could be swept.
             grace=environment.number("WRITER_DELETE_GRACE", 600, low=120, high=86_400),
-            failpoint=environment.choice("WRITER_FAILPOINT", "none", allowed=("none", *POINTS)),
+            failpoint_file=Path(failpoint_file) if failpoint_file else None,
         )

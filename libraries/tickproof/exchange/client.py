@@ -176,6 +176,10 @@ class Play:
         answer = self._client._json("GET", f"/plays/{self.id}")  # noqa: SLF001 - client and play are one thing
         return Progress(**{name: answer.get(name) for name in Progress.__slots__})
 
+    def break_off(self) -> None:
+        """Send nothing more; ids that were not sent go to the next plan. A play that is over stays as it is."""
+        self._client._json("DELETE", f"/plays/{self.id}")  # noqa: SLF001 - same
+
     def wait(self, within: timedelta) -> Progress:
         """Wait until the last row is gone.
 

@@ -107,6 +107,8 @@ class Control:
         match [request.method, *request.path.strip("/").split("/")]:
             case ["POST", "plays"]:
                 return await self._play(request)
+            case ["DELETE", "plays", play]:
+                await self._venue.break_off(self._found(play))
             case ["GET", "plays", play, "ledger"]:
                 return Response(200, await asyncio.to_thread(sent.packed, self._found(play)), ARROW)
             case ["POST", "leases"]:
@@ -125,7 +127,7 @@ class Control:
                 return self._state()
             case ["GET", "events"]:
                 return self.events.since(_since(request))
-            case ["GET", "plays", play]:
+            case ["GET" | "DELETE", "plays", play]:
                 return self._found(play).progress()
         raise ControlError(404, f"the control port has no {request.method} {request.path}.")
 

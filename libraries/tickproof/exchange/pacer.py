@@ -95,6 +95,11 @@ class Pacer:
         """Send nothing more."""
         self._stopping.set()
 
+    def wait(self) -> None:
+        """Wait until nothing more is sent."""
+        for thread in self._threads:
+            thread.join()
+
     # Frames are built ahead, beside the pacing thread.
 
     def _build(self) -> None:
@@ -159,7 +164,8 @@ class Pacer:
             self._see_out()
             play.end(now_ns(), self._drained())
         except StoppedError:
-            play.end(now_ns(), "the exchange was stopped", failed=True)
+            self._shut_down_the_leaving()
+            play.end(now_ns(), "it was broken off", failed=True)
         except Exception as error:  # noqa: BLE001  # whatever it was, the play has to say so
             play.end(now_ns(), f"{type(error).__name__}: {error}", failed=True)
         finally:
@@ -276,10 +282,12 @@ class Pacer:
 
     def _see_out(self) -> None:
         """Do not end before those that were told of a shutdown are gone: the next play would still meet them."""
-        at_ns, subs = self._leaving
-        while (left := at_ns - now_ns()) > 0:
+        while (left := self._leaving[0] - now_ns()) > 0:
             self._nap(left)
-        for sub in subs:
+        self._shut_down_the_leaving()
+
+    def _shut_down_the_leaving(self) -> None:
+        for sub in self._leaving[1]:
             sub.shut_down()
 
     # Time.

@@ -1,9 +1,12 @@
 """What the exchange knows: who is connected, what is leased, what is played, what REST may tell."""
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable
 from pathlib import Path
 from uuid import uuid4
+
+import numpy as np
 
 from tickproof.clock import now_ns
 from tickproof.exchange import limits, symbols
@@ -18,6 +21,8 @@ from tickproof.exchange.rest import Rest, RestError, time_unit
 from tickproof.exchange.script import Script
 from tickproof.exchange.streams import Session
 from tickproof.exchange.tape import KEPT_ROWS, Tape
+
+NEVER_NS = np.iinfo(np.int64).max
 
 
 class PlanError(Exception):
@@ -104,6 +109,17 @@ class Venue:
         pacer.start()
         return play
 
+    async def break_off(self, play: Play) -> None:
+        """Send nothing more of a plan; its symbols' next ids are those that were not sent."""
+        pacer = self._pacers.get(play.id)
+        if pacer is None:
+            return
+        pacer.stop()
+        await asyncio.to_thread(pacer.wait)
+        if play.state is State.FAILED:
+            play.hold(NEVER_NS)
+            self.leases.advance(_unsent(play))
+
     def concerned(self, names: list[str] | None) -> list[Connection]:
         """Return the connections that want any of these symbols; all if none are named."""
         if names is None:
@@ -165,3 +181,14 @@ class Venue:
             del self.plays[play.id]
             self.tape.forget(play)
             self.forgotten.append(play.id)
+
+
+def _unsent(play: Play) -> dict[str, int]:
+    """Return the id of each symbol's first trade behind those that were sent."""
+    ids, codes = play.script.rows["trade_id"].to_numpy(), play.script.codes
+    behind = {}
+    for code, symbol in enumerate(play.script.symbols):
+        own = np.flatnonzero(codes == code)
+        sent = own[own < play.sent]
+        behind[symbol] = int(ids[sent].max()) + 1 if len(sent) else int(ids[own].min())
+    return behind

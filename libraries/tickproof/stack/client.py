@@ -277,7 +277,6 @@ class Stack:
         *,
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
-        once: bool = False,
     ) -> None:
         """Stop a service and start it again.
 
@@ -285,13 +284,12 @@ class Stack:
             service: its name.
             command: run this instead of its own command; it stays so until the next restart without it.
             environment: variables on top of its own, as long.
-            once: both are for the next start only; when its restart policy starts it again, it is as it was.
         """
         told = {
             "command": list(command) if command else None,
             "environment": dict(environment) if environment else None,
         }
-        self._ask("restart", service=service, once=once, wait=self._grace(service), **told)
+        self._ask("restart", service=service, wait=self._grace(service), **told)
 
     def pause(self, service: str) -> None:
         """Freeze a service."""

@@ -129,9 +129,7 @@ class Control:
         command, environment = request.get("command"), request.get("environment")
         override = None
         if command is not None or environment is not None:
-            override = Override(
-                tuple(command) if command else None, environment or {}, bool(request.get("once"))
-            )
+            override = Override(tuple(command) if command else None, environment or {})
         await self._service(request).restart(override)
         return {}
 

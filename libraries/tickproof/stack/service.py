@@ -41,7 +41,6 @@ class Override:
 
     command: tuple[str, ...] | None
     environment: Mapping[str, str]
-    once: bool
 
 
 class Service:
@@ -136,8 +135,6 @@ class Service:
 
     def _launch(self) -> None:
         override, variables = self._override, self._around.variables
-        if override and override.once:
-            self._override = None
         data = self._around.folder / "data" / self.plan.name
         data.mkdir(parents=True, exist_ok=True)
         log = os.open(self.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)

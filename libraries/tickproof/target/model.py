@@ -361,8 +361,8 @@ class Waits(_Form):
 class CrashPoints(_Form):
     """Named points at which a service can be made to kill itself."""
 
-    failpoint: Text
-    """The environment variable that takes the point's name."""
+    file: Text
+    """The service kills itself once, at the point whose name stands in this file, and removes the file first."""
     points: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
@@ -473,7 +473,7 @@ class Target(_Form):
         return Capability(capability) in self.capabilities
 
     def resolve(self, variables: Mapping[str, str]) -> "Target":
-        """Fill in every ``${NAME}`` of the hops and of the stack's environment.
+        """Fill in every ``${NAME}`` of the hops, metrics and faults and of the stack's environment.
 
         Args:
             variables: The running stack's variables. They come before ``stack.environment``, which comes
@@ -500,9 +500,16 @@ class Target(_Form):
         for hop, mapping in mappings.items():
             data["hops"][hop]["mapping"] = mapping
         metrics = fill_in_all(self.metrics, known, lambda path: told(("metrics", *path)))
+        faults = {
+            service: crash.model_copy(
+                update={"file": fill_in(crash.file, known, told(("faults", service, "file")))}
+            )
+            for service, crash in self.faults.items()
+        }
         copy = self.model_copy(
             update={
                 "metrics": metrics,
+                "faults": faults,
                 "hops": Hops.model_validate(data["hops"], strict=False),
                 "stack": self.stack.model_copy(update={"environment": environment}),
             }

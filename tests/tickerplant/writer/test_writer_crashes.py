@@ -23,7 +23,7 @@ from writer_support import MemoryTopic, bench, trade
 topic = MemoryTopic()
 topic.put(*(trade(symbol, n) for n in range(40) for symbol in ("A", "B", "C")))
 topic.put(b"bad")
-it = bench(Path(sys.argv[1]), topic, failpoint=sys.argv[2], name="victim")
+it = bench(Path(sys.argv[1]), topic, failpoint_file=Path(sys.argv[2]), name="victim")
 it.drain()
 print("survived")
 """
@@ -38,8 +38,10 @@ def whole_topic() -> MemoryTopic:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_a_point_and_restarted_it_stores_everything_once(tmp_path: Path, point: str) -> None:
+    armed = tmp_path / "failpoint"
+    armed.write_text(point)
     victim = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(here=str(HERE)), str(tmp_path), point],
+        [sys.executable, "-c", SCRIPT.format(here=str(HERE)), str(tmp_path), str(armed)],
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE,
@@ -47,6 +49,7 @@ def test_killed_at_a_point_and_restarted_it_stores_everything_once(tmp_path: Pat
     )
     assert victim.returncode == -signal.SIGKILL, victim.stderr
     assert "survived" not in victim.stdout
+    assert not armed.exists()
     committed = point in ("after-commit", "before-save")
     table = table_at(tmp_path)
     assert len(stored(table)) == (120 if committed else 0)
@@ -60,10 +63,18 @@ def test_killed_at_a_point_and_restarted_it_stores_everything_once(tmp_path: Pat
     assert len(heir.dead_letters.rejects) == (0 if committed else 1)
 
 
-def test_an_unarmed_failpoint_does_nothing() -> None:
+def test_it_dies_once_and_only_where_it_was_told_to(tmp_path: Path) -> None:
     died = []
-    points = Failpoints("after-file", die=lambda: died.append(True))
+    armed = tmp_path / "failpoint"
+    points = Failpoints(armed, die=lambda: died.append(True))
     for point in POINTS:
         points.reached(point)
+    assert died == []
+    armed.write_text("after-file\n")
+    for point in (*POINTS, *POINTS):
+        points.reached(point)
+    assert died == [True]
+    armed.write_text("everywhere")
+    points.reached("after-file")
     assert died == [True]
     Failpoints().reached("after-file")

@@ -151,7 +151,7 @@ def test_a_table_is_swept_whatever_its_folder_is_called(tmp_path: Path, name: st
     catalog = open_catalog(f"sqlite:///{tmp_path}/catalog.db", f"file://{tmp_path}/{name}")
     table = ensure_table(catalog)
     log = Log("writer", "debug", io.StringIO())
-    states, points = StateStore(table, "trades", log), Failpoints("")
+    states, points = StateStore(table, "trades", log), Failpoints()
     committer = Committer(
         table, states, Garbage(table.io, grace=0), points, log, name="one", keep=3, pause=lambda _: None
     )

@@ -173,7 +173,9 @@ def test_killed_under_flow_and_restarted_it_stores_each_trade_once(
     point: str,
 ) -> None:
     broker.write(topics[0], *trades(500))
-    victim = writer(WRITER_FAILPOINT=point)
+    armed = tmp_path / "failpoint"
+    armed.write_text(point)
+    victim = writer(WRITER_FAILPOINT_FILE=str(armed))
     assert victim.process.wait(2 * PATIENCE) == -signal.SIGKILL
     broker.write(topics[0], *trades(500, start=400))
     heir = writer()
@@ -318,7 +320,6 @@ def test_a_second_writer_is_refused_while_the_first_works(
     ("setting", "value"),
     [
         ("WRITER_COMMIT_INTERVAL", "soon"),
-        ("WRITER_FAILPOINT", "everywhere"),
         ("CATALOG_URI", "sqlite:////proc/no/c"),
     ],
 )

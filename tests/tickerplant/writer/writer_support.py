@@ -153,7 +153,7 @@ def bench(
     topic: MemoryTopic,
     *,
     name: str = "one",
-    failpoint: str = "",
+    failpoint_file: Path | None = None,
     keep: int = 50,
     fan_in: int = 16,
     grace: float = 600.0,
@@ -170,7 +170,7 @@ def bench(
     stop = Stop()
     table = table_at(folder)
     states = StateStore(table, TOPIC, log)
-    points = Failpoints(failpoint)
+    points = Failpoints(failpoint_file)
     garbage = Garbage(table.io, grace=grace)
     committer = Committer(table, states, garbage, points, log, name=name, keep=keep, pause=lambda _: None)
     source = MemorySource(topic)
