@@ -25,7 +25,10 @@ from tickproof.waiting import WaitError, patiently
 Asked = dict[str, str | int | Sequence[str]]
 
 MANY_PAGES, FEW_ROWS = 5, 50
-MORE_TRADES = 300
+MORE_TRADES, LATE_SHARE = 300, 0.5
+"""What is sent where a flow has ended too soon: much of it lands before the place that a reader has come to."""
+SOME_ROWS = 60
+"""So many must come between two pages: then some of the late ones are among them."""
 ONE_COMMIT = timedelta(seconds=10)
 DAY_NS = 86_400_000_000_000
 ZONE = re.compile(r"Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]")
@@ -50,8 +53,8 @@ class Api:
 
         Args:
             sizes: Rows a page.
-            while_trades_arrive: See that new rows come into the table between the first page and the last, in each size
-                by which these trades make five pages or more. A flow that ends before that goes on.
+            while_trades_arrive: See that new rows come into the table behind the first page that holds one of these
+                trades, in each size by which they make five pages or more. A flow that ends before that goes on.
 
         Raises:
             AssertionError: A page skipped, repeated or altered a row.
@@ -66,13 +69,13 @@ class Api:
         for size in sizes:
             for day in _days(sent, whole=size >= FEW_ROWS):
                 must_grow = while_trades_arrive and day.trades.num_rows >= MANY_PAGES * size
-                table = _Growth(run, scene) if must_grow else None
+                table = _Growth(run, scene, day.trades) if must_grow else None
                 before = run.api.traffic.requests
                 seen = run.api.read(
                     own_of(run, scene),
                     size,
                     parameters=day.bounds,
-                    behind_first=table.wait if table else None,
+                    between=table.wait if table else None,
                 )
                 pages = run.api.traffic.requests - before
                 verdict = _verdict(day.trades, _settled(scene, sent, seen), f"pages of {size}")
@@ -358,35 +361,55 @@ def _fail(where: str, verdict: HopVerdict) -> None:
 
 
 class _Growth:
-    """Whether the table grew while pages were read: asked before the first page and behind the last."""
+    """Whether the table grew while pages were read: since the page on which the first of these trades stood."""
 
-    def __init__(self, run: session.Session, scene: Scene) -> None:
+    def __init__(self, run: session.Session, scene: Scene, trades: pa.Table) -> None:
         if run.target.hops.lake is None:
             raise Void("the target has no lake, so nobody can tell whether rows arrived meanwhile.")
         self._run = run
         self._scene = scene
+        self._first = pc.min(trades["event_time"])
         self._before = self._rows()
 
-    def wait(self) -> None:
-        """See that trades flow, and give the table time for one more commit; where none comes, nothing is judged."""
+    def wait(self, page: pa.Table) -> bool:
+        """See that trades flow, and give the table time for one more commit; where none comes, nothing is judged.
+
+        Args:
+            page: What a page showed (schema SEEN).
+
+        Returns:
+            Whether that was done: only once the reader has come to the trades, so that late ones land before it.
+        """
+        if not page.num_rows or pc.less(pc.max(page["event_time"]), self._first).as_py():
+            return False
+        self._before = self._rows()
         if self._scene.flow().play.progress().state != "running":
-            Market().start_sending_trades(MORE_TRADES, per_second=MORE_TRADES)
+            Market().start_sending_trades(MORE_TRADES, per_second=MORE_TRADES, late_share=LATE_SHARE)
         with contextlib.suppress(WaitError):
             patiently(
-                self.has_grown,
-                until=bool,
+                self._growth,
+                until=lambda rows: rows >= SOME_ROWS,
                 within=ONE_COMMIT,
                 every=timedelta(milliseconds=20),
-                what="A row should come into the table",
+                what=f"{SOME_ROWS} rows should come into the table",
             )
+        return True
 
     def has_grown(self) -> bool:
         """Tell whether the table holds more rows; merged files alone are no growth."""
-        return self._rows() != self._before
+        return self._growth() > 0
 
-    def _rows(self) -> str | int | None:
+    def _growth(self) -> int:
+        """Return how many rows have come; where snapshots do not count rows, any new one stands for enough."""
+        now = self._rows()
+        if isinstance(now, int) and isinstance(self._before, int):
+            return now - self._before
+        return SOME_ROWS if now != self._before else 0
+
+    def _rows(self) -> int | str:
         """Return the count of the newest snapshot; one that does not count says its id instead."""
-        return self._run.lake.summary().get("total-records") or self._run.lake.snapshot()
+        counted = self._run.lake.summary().get("total-records")
+        return int(counted) if counted else str(self._run.lake.snapshot())
 
 
 @dataclass(frozen=True)

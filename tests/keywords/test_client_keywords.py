@@ -42,14 +42,14 @@ class FakeApi:
         self.asked: list[dict[str, Any]] = []
 
     def read(
-        self, _symbols: object, size: int | None = None, behind_first: Any = None, **options: Any
+        self, _symbols: object, size: int | None = None, between: Any = None, **options: Any
     ) -> pa.Table:
         """Gives all rows at once; says that it took a page for each `size` of them."""
         self.asked.append(options)
         pages = -(-self.rows.num_rows // (size or 100))
         self.traffic = Traffic(self.traffic.requests + pages)
-        if pages > 1 and behind_first:
-            behind_first()
+        if between:
+            any(between(self.rows.slice(page * (size or 100), size)) for page in range(pages - 1))
         return self.rows
 
     def get(self, _path: str, parameters: Any = None) -> Any:
@@ -155,6 +155,21 @@ def test_pages_between_which_no_row_arrives_prove_nothing(monkeypatch: pytest.Mo
         Api().pages_should_give_every_trade_once(2, 5, while_trades_arrive=True)
     with pytest.raises(Void, match="no row came into the table while 3 pages of 1 rows were read"):
         Api().pages_should_give_every_trade_once(1, while_trades_arrive=True)
+
+
+def test_rows_must_arrive_behind_the_place_that_holds_the_first_trade(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    under_flow(monkeypatch, grows=100)
+    run = session.current()
+    growth = api._Growth(run, run.scene, sent(*THREE))
+    asked = run.lake.asked
+    earlier = seen(trade(0, event_time=NOON - 1_000))
+    assert not growth.wait(seen())
+    assert not growth.wait(earlier)
+    assert run.lake.asked == asked
+    assert growth.wait(seen(*THREE[:1]))
+    assert run.lake.asked > asked + 1
 
 
 def test_a_flow_that_ends_too_soon_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

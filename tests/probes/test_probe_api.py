@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow as pa
 import pytest
 from tickproof.ledger.schemas import SEEN
 from tickproof.probes.api import ApiProbe
@@ -287,9 +288,14 @@ def test_an_id_that_cannot_be_is_seen(api: FakeApi, probe: ApiProbe) -> None:
     assert probe.read(own)["trade_id"].to_pylist() == [3, 4, -(2**63)]
 
 
-def test_something_may_happen_between_the_first_page_and_the_second(api: FakeApi, probe: ApiProbe) -> None:
-    asked_before = []
-    probe.read(["BTCUSDT", "ETHBTC"], 3, behind_first=lambda: asked_before.append(len(api.asked)))
-    assert asked_before == [1]
-    probe.read(["BTCUSDT"], 5, behind_first=lambda: asked_before.append(len(api.asked)))
-    assert asked_before == [1]
+def test_something_may_happen_between_two_pages_until_it_is_done(api: FakeApi, probe: ApiProbe) -> None:
+    between = []
+
+    def look(page: pa.Table) -> bool:
+        between.append((len(api.asked), page.num_rows))
+        return len(between) == 2
+
+    probe.read(["BTCUSDT", "ETHBTC"], 1, between=look)
+    assert between == [(1, 1), (2, 1)]
+    probe.read(["BTCUSDT"], 5, between=look)
+    assert len(between) == 2

@@ -81,7 +81,7 @@ class ApiProbe:
         *,
         parameters: Parameters | None = None,
         key: str = "default",
-        behind_first: Callable[[], object] | None = None,
+        between: Callable[[pa.Table], bool] | None = None,
     ) -> pa.Table:
         """Read all trades of some symbols.
 
@@ -91,7 +91,7 @@ class ApiProbe:
             page_size: Rows a page; left out: the most that the API gives.
             parameters: Further query parameters, such as a range of times.
             key: The use of the API key to send: a key of ``hops.api.keys``.
-            behind_first: Called once, between the first page and the second, if there is a second.
+            between: Called with what a page showed before the next is asked for, until it says that it is done.
 
         Returns:
             Sightings (schema SEEN): ``lane`` is the number of the page, ``offset`` the row in it.
@@ -106,8 +106,6 @@ class ApiProbe:
         pages = self._pages(list(symbols), size, parameters or {}, key)
         for number, (rows, asked, more) in enumerate(pages):
             seen_ns = now_ns()
-            if number == 0 and more and behind_first is not None:
-                behind_first()
 
             def where(row: int, page: int = number) -> str:
                 return f"page {page}, row {row}"
@@ -121,6 +119,8 @@ class ApiProbe:
             part = self._mapper.sightings(table, positions, where)
             self._refuse_strangers(part, asked, where)
             parts.append(part)
+            if between is not None and more and between(part):
+                between = None
         return only(pa.concat_tables(parts), symbols)
 
     def get(
