@@ -14,6 +14,7 @@ venv  := .venv
 bin   := $(venv)/bin
 ready := $(venv)/.ready
 categories := $(notdir $(wildcard suites/*))
+engine := tickerplant/images/with_engine.sh
 robot  = $(bin)/robot -d $(RESULTS) -v TARGET:$(TARGET) -v FORM:$(FORM) $(ROBOT_OPTIONS)
 
 help: ## list the targets
@@ -22,6 +23,13 @@ help: ## list the targets
 e2e: $(ready) ## set up everything, then run every suite on the embedded stack
 	$(bin)/tickproof prepare --target $(TARGET)
 	$(robot) suites/
+
+e2e-docker: $(venv)/.docker ## the same on real containers, with the engine that runs or (as root on Debian) one of its own
+	$(engine) bash -c 'tickerplant/images/build.sh \
+	  && $(bin)/robot -d $(RESULTS)/docker -v TARGET:docker -v FORM:$(FORM) $(ROBOT_OPTIONS) suites/'
+
+images: ## build the images that the target docker runs
+	$(engine) tickerplant/images/build.sh
 
 e2e-%: ## the same for one category, such as e2e-journeys
 	@echo "make: there is no category '$*'; there are: $(categories)" >&2; exit 2
@@ -107,4 +115,9 @@ $(ready): pyproject.toml constraints.txt $(broken)
 	  || refuse "the packages could not be installed (see above); is a package index reachable? Run make again when it is."; \
 	echo "$(CURDIR)/$(venv)" > $@
 
-.PHONY: help e2e validate test lint bench defects soak docs up down clean $(categories:%=e2e-%) FORCE
+# What only the target docker needs: the engine's SDK and Compose.
+$(venv)/.docker: $(ready)
+	$(bin)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docker]'
+	@touch $@
+
+.PHONY: help e2e e2e-docker images validate test lint bench defects soak docs up down clean $(categories:%=e2e-%) FORCE

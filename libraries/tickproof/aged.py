@@ -52,7 +52,7 @@ def platform(target: Target, rows: int, progress: Progress) -> Iterator[tuple[St
     """Start a stack over old rows; make them first where the cache has none.
 
     Args:
-        target: A target whose stack takes CATALOG_URI and WAREHOUSE.
+        target: A target whose stack takes CATALOG_URI and WAREHOUSE; in containers LAKE_DIR, too.
         rows: How many.
         progress: Called with a line for each step.
     """
@@ -102,7 +102,11 @@ def kept_symbols(kept: Path, progress: Progress) -> tuple[str, ...] | None:
 
 
 def _places(live: Path) -> dict[str, str]:
-    return {"CATALOG_URI": f"sqlite:///{live}/catalog.db", "WAREHOUSE": f"file://{live}/warehouse"}
+    return {
+        "CATALOG_URI": f"sqlite:///{live}/catalog.db",
+        "WAREHOUSE": f"file://{live}/warehouse",
+        "LAKE_DIR": str(live),  # what a stack in containers mounts
+    }
 
 
 def _make(target: Target, rows: int, live: Path, kept: Path, progress: Progress) -> None:

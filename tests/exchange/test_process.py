@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from common.waits import PATIENCE
 from conftest import SOON, Exchange, Market
 from websockets.exceptions import ConnectionClosedOK
@@ -100,3 +101,13 @@ def test_addresses_are_there_as_long_as_it_runs(own_exchange: Callable[..., Exch
     exchange = own_exchange()
     exchange.stop()
     assert not (exchange.folder / "exchange.json").exists()
+
+
+def test_the_market_may_listen_elsewhere_but_control_stays_on_the_loopback(
+    own_exchange: Callable[..., Exchange],
+) -> None:
+    exchange = own_exchange("--market-host", "127.0.0.2")
+    assert exchange.ws.startswith("ws://127.0.0.2:")
+    assert exchange.rest.startswith("http://127.0.0.2:")
+    assert exchange.addresses["control_url"].startswith("http://127.0.0.1:")
+    assert requests.get(f"{exchange.rest}/api/v3/time", timeout=PATIENCE).ok

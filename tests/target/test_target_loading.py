@@ -70,7 +70,7 @@ def test_a_target_is_found_from_any_folder_below(variables: Path, monkeypatch: p
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
     assert find("mine") == variables / "mine.yaml"
-    assert known_targets()[:1] == ["embedded"]
+    assert known_targets()[:2] == ["docker", "embedded"]
     assert "mine" in known_targets()
     assert find("../../variables/mine.yaml").samefile(variables / "mine.yaml")
 

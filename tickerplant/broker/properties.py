@@ -18,6 +18,8 @@ class BrokerSettings:
     data: Path
     host: str = LOOPBACK
     advertised_host: str = LOOPBACK
+    published_port: int = 0
+    """In a container: the port of the host's loopback by which clients outside find it; 0: none."""
 
     @classmethod
     def read(cls, environment: Environment) -> "BrokerSettings":
@@ -29,20 +31,25 @@ class BrokerSettings:
             data=Path(environment.text("STATE_DIR")).absolute() / "kafka",
             host=host,
             advertised_host=environment.text("KAFKA_ADVERTISED_HOST", host),
+            published_port=environment.port("KAFKA_PUBLISHED_PORT", 0),
         )
 
 
 def properties(settings: BrokerSettings) -> str:
     """Return the text of `server.properties`."""
+    listeners = f"PLAINTEXT://{settings.host}:{settings.port}"
+    advertised = f"PLAINTEXT://{settings.advertised_host}:{settings.port}"
+    if settings.published_port:
+        listeners += f",PUBLISHED://{settings.host}:{settings.published_port}"
+        advertised += f",PUBLISHED://{LOOPBACK}:{settings.published_port}"
     values: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{LOOPBACK}:{settings.controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": (
-            f"PLAINTEXT://{settings.host}:{settings.port},CONTROLLER://{LOOPBACK}:{settings.controller_port}"
-        ),
-        "advertised.listeners": f"PLAINTEXT://{settings.advertised_host}:{settings.port}",
+        "listeners": f"{listeners},CONTROLLER://{LOOPBACK}:{settings.controller_port}",
+        "advertised.listeners": advertised,
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PUBLISHED:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": settings.data / "data",
         # A look at a topic that does not exist must not make it.
         "auto.create.topics.enable": False,

@@ -16,6 +16,9 @@ def main() -> int:
     parser.add_argument(
         "--tls-port", type=int, default=0, help="the same with TLS; default: any that is free"
     )
+    parser.add_argument(
+        "--market-host", default="127.0.0.1", help="address of WebSocket and REST; default: %(default)s"
+    )
     parser.add_argument("--control-port", type=int, default=0, help="control; default: any that is free")
     parser.add_argument(
         "--weight-limit",
@@ -33,7 +36,7 @@ def main() -> int:
 
         if making is not None and making.wait():
             return _refused("no certificate could be made.")
-        ports = server.Ports(given.port, given.tls_port, given.control_port)
+        ports = server.Ports(given.port, given.tls_port, given.control_port, given.market_host)
         try:
             server.run(given.state, ports, weight_limit=given.weight_limit, watch_stdin=given.watch_stdin)
         except server.StartError as error:

@@ -41,23 +41,26 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where to listen; 0 stands for any that is free."""
+    """Where to listen; 0 stands for any that is free. The control port listens on the loopback only."""
 
     market: int = 0
     market_tls: int = 0
     control: int = 0
+    market_host: str = HOST
 
 
 class Door:
     """One listening port."""
 
-    def __init__(self, port: int, hub: Hub, *, tls: ssl.SSLContext | None = None, max_body: int) -> None:
+    def __init__(
+        self, port: int, hub: Hub, *, host: str = HOST, tls: ssl.SSLContext | None = None, max_body: int
+    ) -> None:
         """Listen.
 
         Raises:
             StartError: The port is in use.
         """
-        self._sock = listen(port)
+        self._sock = listen(port, host)
         self._hub = hub
         self._tls = tls
         self._max_body = max_body
@@ -73,7 +76,7 @@ class Door:
             Connection(next(numbers), sock, self._hub, loop, tls=self._tls, max_body=self._max_body).begin()
 
 
-def listen(port: int) -> socket.socket:
+def listen(port: int, host: str = HOST) -> socket.socket:
     """Return a listening socket.
 
     A free port is taken below 32768, where no outgoing connection can be in its place.
@@ -86,14 +89,14 @@ def listen(port: int) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((HOST, choice))
+            sock.bind((host, choice))
             sock.listen(256)
         except OSError:
             sock.close()
             continue
         sock.setblocking(False)
         return sock
-    raise StartError(f"port {port} of {HOST} is in use." if port else f"no free port was found on {HOST}.")
+    raise StartError(f"port {port} of {host} is in use." if port else f"no free port was found on {host}.")
 
 
 def run(folder: Path, ports: Ports, *, weight_limit: int, watch_stdin: bool) -> None:
@@ -130,8 +133,8 @@ async def serve(folder: Path, ports: Ports, *, weight_limit: int, watch_stdin: b
     tls, authority = server_context(folder)
     venue = Venue(folder)
     venue.weight.allow(weight_limit)
-    market = Door(ports.market, venue, max_body=MAX_REST_BODY)
-    secure = Door(ports.market_tls, venue, tls=tls, max_body=MAX_REST_BODY)
+    market = Door(ports.market, venue, host=ports.market_host, max_body=MAX_REST_BODY)
+    secure = Door(ports.market_tls, venue, host=ports.market_host, tls=tls, max_body=MAX_REST_BODY)
     control = Door(ports.control, Control(venue), max_body=MAX_PLAN)
     loop, numbers, end = asyncio.get_running_loop(), count(1), asyncio.Event()
     for door in (market, secure, control):
@@ -147,10 +150,10 @@ async def serve(folder: Path, ports: Ports, *, weight_limit: int, watch_stdin: b
     gc.freeze()
     addresses = {
         "pid": os.getpid(),
-        "ws_url": f"ws://{HOST}:{market.port}",
-        "wss_url": f"wss://{HOST}:{secure.port}",
-        "rest_url": f"http://{HOST}:{market.port}",
-        "rest_tls_url": f"https://{HOST}:{secure.port}",
+        "ws_url": f"ws://{ports.market_host}:{market.port}",
+        "wss_url": f"wss://{ports.market_host}:{secure.port}",
+        "rest_url": f"http://{ports.market_host}:{market.port}",
+        "rest_tls_url": f"https://{ports.market_host}:{secure.port}",
         "control_url": f"http://{HOST}:{control.port}",
         "ca_file": str(authority.resolve()),
     }

@@ -27,8 +27,8 @@ RUN_HERE = (
 """Keys of a service that the local driver acts on."""
 
 FOR_CONTAINERS = (
-    "build", "command", "container_name", "entrypoint", "expose", "hostname", "image", "init", "labels",
-    "logging", "networks", "ports", "pull_policy", "read_only", "tmpfs", "ulimits", "user",
+    "build", "cap_drop", "command", "container_name", "entrypoint", "expose", "hostname", "image", "init", "labels",
+    "logging", "networks", "ports", "pull_policy", "read_only", "security_opt", "tmpfs", "ulimits", "user",
     "volumes", "working_dir",
 )  # fmt: skip
 """Keys of a service that only matter in a container."""

@@ -14,6 +14,7 @@ from tickproof.stack.errors import StackError
 from tickproof.stack.service import Override, Service
 
 if TYPE_CHECKING:
+    from tickproof.stack.docker.container import Container
     from tickproof.stack.supervisor import Supervisor
 
 Reply = dict[str, Any]
@@ -114,7 +115,7 @@ class Control:
         return {"within": sum(service.plan.stop_grace for service in services)}
 
     async def _start(self, request: Reply) -> Reply:
-        self._service(request).start()
+        await self._service(request).start()
         return {}
 
     async def _stop(self, request: Reply) -> Reply:
@@ -134,14 +135,14 @@ class Control:
         return {}
 
     async def _pause(self, request: Reply) -> Reply:
-        self._service(request).pause()
+        await self._service(request).pause()
         return {}
 
     async def _resume(self, request: Reply) -> Reply:
-        self._service(request).resume()
+        await self._service(request).resume()
         return {}
 
-    def _service(self, request: Reply) -> Service:
+    def _service(self, request: Reply) -> "Service | Container":
         services = self._supervisor.services
         if self._supervisor.is_ending:
             raise StackError("The stack goes down.")

@@ -31,6 +31,9 @@ _KEPT_RUNS = 5
 _LOOK_EVERY = 0.02
 _NEEDED_MB = 500
 _YOUNG = 10.0
+PROJECT = "project"
+"""A run's file that holds its Compose project, as long as that may have containers."""
+
 _PASSING = ("plan.json", "control.sock")
 
 
@@ -191,7 +194,12 @@ def _ended_at(folder: Path) -> int:
 
 
 def clear(folder: Path) -> None:
-    """Remove what a run needs only while it lives, and mark it as ended."""
+    """Remove what a run needs only while it lives, its containers too, and mark it as ended."""
+    if (project := folder / PROJECT).exists():
+        from tickproof.stack.docker import engine  # noqa: PLC0415 - only those need it whose target is run by Docker
+
+        engine.remove(project.read_text(encoding="utf-8"))
+        project.unlink()
     for name in _PASSING:
         (folder / name).unlink(missing_ok=True)
     for name in ("data", "exchange"):

@@ -76,13 +76,23 @@ class ServicePlan:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """All that the supervisor needs. It holds secrets: its file is removed as soon as it was read."""
+    """All that the supervisor needs. It holds secrets: its file is removed as soon as it was read.
+
+    Attributes:
+        name: of the stack.
+        digest: fingerprint of all that it was made of.
+        services: in the compose file's order, the simulated exchange first.
+        variables: for the templates.
+        secrets: values among the variables that nobody may show.
+        containers: the compose file whose services Docker runs; None: they are local processes.
+    """
 
     name: str
     digest: str
     services: tuple[ServicePlan, ...]
     variables: dict[str, str]
     secrets: tuple[str, ...] = ()
+    containers: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON values."""

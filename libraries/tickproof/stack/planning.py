@@ -67,8 +67,20 @@ def plan(draft: Draft, folder: Path, cache: Path, ports: Ports) -> StackPlan:
         "API_KEYS": keys,
     }
     variables |= filled(spec.environment, variables)
-    companions = (_exchange(folder),) if spec.exchange else ()
-    return StackPlan(spec.name, draft.digest, (*companions, *draft.composition.services), variables, secrets)
+    host = _containers_see_us_at(spec, variables) if spec.docker else "127.0.0.1"
+    companions = (_exchange(folder, host),) if spec.exchange else ()
+    services = (*companions, *draft.composition.services)
+    containers = str(spec.compose) if spec.docker else None
+    return StackPlan(spec.name, draft.digest, services, variables, secrets, containers)
+
+
+def _containers_see_us_at(spec: StackSpec, variables: Mapping[str, str]) -> str:
+    """See that Docker can run the services; return the address by which they reach the exchange."""
+    from tickproof.stack.docker import engine  # noqa: PLC0415 - only those need it whose target is run by Docker
+
+    client = engine.connect()
+    engine.require_images(client, spec.compose, {**variables, **dict.fromkeys(_FROM_EXCHANGE, "unknown")})
+    return engine.gateway(client)
 
 
 def filled(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
@@ -99,7 +111,7 @@ _ROOM_FOR_ALL_TESTS = "60000"
 """Request weight a minute, ten times the venue's."""
 
 
-def _exchange(folder: Path) -> ServicePlan:
+def _exchange(folder: Path, host: str) -> ServicePlan:
     state = folder / EXCHANGE
     ports = (f"${{{name}}}" for name in _EXCHANGE_PORTS)
     options = zip(("--port", "--tls-port", "--control-port"), ports, strict=True)
@@ -112,6 +124,8 @@ def _exchange(folder: Path) -> ServicePlan:
             "--state",
             str(state),
             "--watch-stdin",
+            "--market-host",
+            host,
             # All tests of a run share one exchange and ask from one address: the venue's own limit would have
             # tests in parallel wait for each other. A test about limits sets one of its own.
             "--weight-limit",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tickproof.clock import now_ns
 from tickproof.stack import checks, interpolation, processes
@@ -20,6 +20,9 @@ from tickproof.stack.preparation import PreparationFailed, prepare
 from tickproof.stack.restarts import RestartPolicy
 from tickproof.stack.timeline import Timeline
 
+if TYPE_CHECKING:
+    from tickproof.stack.docker.container import Container
+
 
 @dataclass
 class Surroundings:
@@ -29,7 +32,7 @@ class Surroundings:
     variables: dict[str, str]
     timeline: Timeline
     children: Children
-    services: dict[str, "Service"]
+    services: "dict[str, Service | Container]"
     failed: Callable[[BaseException], None]
     announced: Callable[[Path], None]
     ending: bool = False
@@ -224,7 +227,7 @@ class Service:
 
     # What it is told to do
 
-    def start(self, *, note: str = "") -> None:
+    async def start(self, *, note: str = "") -> None:
         """Start it by hand, whatever it depends on."""
         if self._child:
             raise StackError(f"{self.plan.name} runs already.")
@@ -264,9 +267,9 @@ class Service:
         """Stop it and start it again, with another command or environment if so wanted."""
         await self.stop()
         self._override = override
-        self.start(note="by request")
+        await self.start(note="by request")
 
-    def pause(self) -> None:
+    async def pause(self) -> None:
         """Freeze it; its health is not checked meanwhile, as in Docker."""
         child = self._running()
         if self.state == "paused":
@@ -276,7 +279,7 @@ class Service:
         self._become("paused")
         self._note("paused")
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """Let it go on after a pause."""
         child = self._running()
         if self.state != "paused":

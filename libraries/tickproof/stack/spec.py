@@ -28,6 +28,7 @@ class StackSpec:
         exchange: whether the simulated exchange accompanies the services.
         symbols: that the platform is to follow.
         api_keys: requests a minute by the name of a client; the keys themselves are drawn for each stack.
+        docker: whether the services are containers; else they are local processes.
     """
 
     name: str
@@ -36,6 +37,7 @@ class StackSpec:
     exchange: bool = False
     symbols: tuple[str, ...] = ()
     api_keys: Mapping[str, int] = field(default_factory=lambda: dict(_API_KEYS))
+    docker: bool = False
 
     def settings(self) -> dict[str, str]:
         """Return the variables that are known before the start: the spec's own before the environment's."""
@@ -48,7 +50,15 @@ class StackSpec:
             text: of the compose file.
             used: values of the environment that the compose file names.
         """
-        told = [text, dict(self.environment), self.exchange, self.symbols, dict(self.api_keys), dict(used)]
+        told = [
+            text,
+            dict(self.environment),
+            self.exchange,
+            self.symbols,
+            dict(self.api_keys),
+            self.docker,
+            dict(used),
+        ]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -66,12 +76,12 @@ def of_target(target: Union["Target", StackSpec]) -> StackSpec:
     """Return what a target asks of its stack.
 
     Raises:
-        StackInputError: the target is not run by the local driver.
+        StackInputError: the target's platform is not started here.
     """
     if isinstance(target, StackSpec):
         return target
     compose = target.compose_file
-    if target.stack.driver != "local" or compose is None:
+    if target.stack.driver == "attach" or compose is None:
         raise StackInputError(
             f"Target {target.name} has the driver {target.stack.driver}: its platform is not started here."
         )
@@ -81,6 +91,7 @@ def of_target(target: Union["Target", StackSpec]) -> StackSpec:
         environment=target.stack.environment,
         exchange=True,
         symbols=target.domain.symbols or _all_symbols(),
+        docker=target.stack.driver == "docker",
     )
 
 

@@ -12,13 +12,17 @@ import socket
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tickproof.stack import folders, processes
 from tickproof.stack.children import Children
 from tickproof.stack.control import Control
-from tickproof.stack.model import StackPlan
+from tickproof.stack.model import ServicePlan, StackPlan
 from tickproof.stack.service import Service, Surroundings
 from tickproof.stack.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tickproof.stack.docker.container import Container, Containers
 
 _MEMORY_EVERY = 0.1
 _GRACE_ABANDONED = 1.0
@@ -36,13 +40,29 @@ class Supervisor:
         self.over = asyncio.Event()
         self.timeline = Timeline(folder / "events.jsonl")
         self.variables = dict(plan.variables)
-        self.services: dict[str, Service] = {}
+        self.services: dict[str, Service | Container] = {}
         self._around = Surroundings(
             folder, self.variables, self.timeline, Children(), self.services, self._failed, self._announced
         )
+        self._containers = self._of_docker(plan)
         for service in plan.services:
-            self.services[service.name] = Service(service, self._around)
+            self.services[service.name] = self._made(service)
         self._grace: float | None = None
+
+    def _of_docker(self, plan: StackPlan) -> "Containers | None":
+        if plan.containers is None:
+            return None
+        from tickproof.stack.docker.container import Containers  # noqa: PLC0415 - the SDK is there for Docker only
+        from tickproof.stack.docker.engine import Engine  # noqa: PLC0415 - same
+
+        return Containers(Engine(self.folder, Path(plan.containers), self.variables), self._around)
+
+    def _made(self, plan: ServicePlan) -> "Service | Container":
+        if self._containers is None or plan.companion:
+            return Service(plan, self._around)
+        from tickproof.stack.docker.container import Container  # noqa: PLC0415 - same
+
+        return Container(plan, self._around, self._containers)
 
     @property
     def is_ready(self) -> bool:
@@ -70,6 +90,8 @@ class Supervisor:
         self._around.ending = True
         memory.cancel()
         await self._stop_all()
+        if self._containers:
+            await self._containers.down()
         server.close()
         run.cancel()
         self.timeline.close()

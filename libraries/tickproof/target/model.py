@@ -149,8 +149,8 @@ class SecretSource(_Form):
 class Stack(_Form):
     """How the platform comes to life."""
 
-    driver: Literal["local", "attach"]
-    """``local`` runs the compose file's services as processes; ``attach`` takes what runs already."""
+    driver: Literal["local", "docker", "attach"]
+    """``local`` runs the compose file's services as processes, ``docker`` as containers; ``attach`` takes what runs."""
     compose: Text | None = None
     """The compose file, relative to the target's file."""
     environment: dict[str, str] = {}
@@ -158,9 +158,9 @@ class Stack(_Form):
 
     @model_validator(mode="after")
     def _compose_when_run(self) -> "Stack":
-        if self.driver == "local" and self.compose is None:
+        if self.driver != "attach" and self.compose is None:
             raise ValueError(
-                "has the driver local, so it needs the key `compose`: the path of a compose file."
+                f"has the driver {self.driver}, so it needs the key `compose`: the path of a compose file."
             )
         return self
 

@@ -324,3 +324,21 @@ def test_nothing_is_created_by_accident_and_nothing_waits() -> None:
         "listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2",
     ):
         assert line in text.splitlines()
+
+
+def test_a_broker_in_a_container_is_found_from_outside_by_its_published_port() -> None:
+    settings = BrokerSettings.read(
+        Environment(
+            {
+                "KAFKA_HOST": "0.0.0.0",
+                "KAFKA_ADVERTISED_HOST": "kafka",
+                "KAFKA_PORT": "9092",
+                "KAFKA_CONTROLLER_PORT": "9093",
+                "KAFKA_PUBLISHED_PORT": "29094",
+                "STATE_DIR": "/data",
+            }
+        )
+    )
+    lines = properties(settings).splitlines()
+    assert "listeners=PLAINTEXT://0.0.0.0:9092,PUBLISHED://0.0.0.0:29094,CONTROLLER://127.0.0.1:9093" in lines
+    assert "advertised.listeners=PLAINTEXT://kafka:9092,PUBLISHED://127.0.0.1:29094" in lines

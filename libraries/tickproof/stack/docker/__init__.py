@@ -1,0 +1,1 @@
+"""The Docker driver: the same supervisor, but the compose file's services are containers."""
