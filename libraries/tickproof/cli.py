@@ -65,6 +65,9 @@ def prepare(target: TargetOption = "embedded") -> None:
     if spec is None:
         out.print(f"{wanted.name} runs already; there is nothing to prepare.")
         return
+    if spec.docker:
+        out.print(f"{wanted.name} runs from images; `make images` builds them.")
+        return
     names = prepare_services(spec, _tell)
     out.print(f"Ready to start {wanted.name}: {', '.join(names) or 'nothing'} prepared.")
 

@@ -1,12 +1,13 @@
 """What is missing for Docker is said in a sentence; what is asked of it is right."""
 
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tickproof.stack import StackInputError
+from tickproof.stack import StackInputError, folders
 from tickproof.stack.docker import engine
 
 
@@ -78,3 +79,36 @@ def test_a_project_is_named_after_its_run() -> None:
     assert engine.project_of(Path("/runs/My.Stack--20261127-010203-000001")) == (
         "tickproof-my-stack-20261127-010203-000001"
     )
+
+
+def left_behind(monkeypatch: pytest.MonkeyPatch, state: Path) -> Path:
+    monkeypatch.setenv("TICKPROOF_STATE_DIR", str(state))
+    folder, lock = folders.new_run("mine")
+    os.close(lock)  # its supervisor is gone
+    (folder / folders.PROJECT).write_text("tickproof-mine-1")
+    return folder
+
+
+def test_the_next_run_removes_what_a_killed_one_left_with_docker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = left_behind(monkeypatch, tmp_path)
+    asked = []
+    monkeypatch.setattr(engine, "remove", lambda project: asked.append(project) or ["a", "b"])
+    assert folders.clean() == [f"Removed 2 things that the run {folder.name} had left with Docker."]
+    assert folders.clean() == []
+    assert asked == ["tickproof-mine-1"]
+
+
+def test_without_an_engine_it_stays_for_a_run_that_finds_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def gone(_project: str) -> list[str]:
+        raise StackInputError("No Docker engine answers.")
+
+    folder = left_behind(monkeypatch, tmp_path)
+    monkeypatch.setattr(engine, "remove", gone)
+    assert folders.clean() == []
+    assert (folder / folders.PROJECT).exists()
+    monkeypatch.setattr(engine, "remove", lambda _project: ["a"])
+    assert len(folders.clean()) == 1

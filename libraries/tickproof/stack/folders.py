@@ -178,6 +178,8 @@ def clean() -> list[str]:
     with only_one(state_folder() / "runs.lock"):
         dead = [folder for folder in runs() if not is_alive(folder)]
         for folder in dead:
+            if removed := _remove_containers(folder):
+                done.append(f"Removed {removed} things that the run {folder.name} had left with Docker.")
             if (folder / "ended").exists():
                 continue
             if killed := processes.reap(folder):
@@ -185,8 +187,23 @@ def clean() -> list[str]:
             clear(folder)
         # A long run may have started before all others: its logs are not old when it has only just ended.
         for folder in sorted(dead, key=_ended_at)[:-_KEPT_RUNS]:
-            shutil.rmtree(folder, ignore_errors=True)
+            if not (folder / PROJECT).exists():
+                shutil.rmtree(folder, ignore_errors=True)
     return done
+
+
+def _remove_containers(folder: Path) -> int:
+    """Remove what a run still has with Docker; return how many things. Without an engine it stays for a later run."""
+    project = folder / PROJECT
+    if not project.exists():
+        return 0
+    from tickproof.stack.docker import engine  # noqa: PLC0415 - only those need it whose target is run by Docker
+
+    with contextlib.suppress(StackInputError):
+        removed = engine.remove(project.read_text(encoding="utf-8"))
+        project.unlink()
+        return len(removed)
+    return 0
 
 
 def _ended_at(folder: Path) -> int:
@@ -195,11 +212,7 @@ def _ended_at(folder: Path) -> int:
 
 def clear(folder: Path) -> None:
     """Remove what a run needs only while it lives, its containers too, and mark it as ended."""
-    if (project := folder / PROJECT).exists():
-        from tickproof.stack.docker import engine  # noqa: PLC0415 - only those need it whose target is run by Docker
-
-        engine.remove(project.read_text(encoding="utf-8"))
-        project.unlink()
+    _remove_containers(folder)
     for name in _PASSING:
         (folder / name).unlink(missing_ok=True)
     for name in ("data", "exchange"):

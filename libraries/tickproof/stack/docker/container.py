@@ -137,6 +137,8 @@ class Container:
         try:
             await self._containers.up()
         except StackError as error:
+            log = self._around.folder / "logs" / f"{self.plan.name}.log"
+            log.write_text(f"{error}\n", encoding="utf-8")  # where whoever asks why looks first
             self.exit_code = 1
             self._become("exited", str(error))
             self._note("died", exit_code=1, detail=str(error))
