@@ -58,7 +58,7 @@ def main() -> int:
     failed_before, *files = sys.argv[1:]
     passed = failed = skipped = 0
     all_of_them = []
-    for count, name in zip((robot, pytest, lane, soak), files):  # noqa: B905 - Python 3.9 knows no `strict`
+    for count, name in zip((robot, pytest, lane, soak, robot), files):  # noqa: B905 - Python 3.9 knows no `strict`
         tally, why = counted(count, Path(name))
         print(f"{name}: {tally[0]} passed, {tally[1]} failed, {tally[2]} skipped{why}")
         all_of_them.append(tally)

@@ -11,9 +11,11 @@ if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull -q "$base" >/
   echo "images: no registry gives python:3.11-slim, so a base of Debian's packages takes its place"
   docker image inspect "$base" >/dev/null 2>&1 || "$here/base.sh" "$base"
 fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for pair in services:tickerplant broker:tickerplant-broker; do
   image=${pair#*:}:${TICKERPLANT_TAG:-latest}
   echo "images: building $image (some minutes the first time)"
-  DOCKER_BUILDKIT=0 docker build -q --build-arg BASE_IMAGE="$base" --target "${pair%%:*}" -t "$image" \
-    -f tickerplant/Dockerfile . >/dev/null
+  DOCKER_BUILDKIT=0 docker build --build-arg BASE_IMAGE="$base" --target "${pair%%:*}" -t "$image" \
+    -f tickerplant/Dockerfile . > "$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
 done
