@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from small_stacks import part
 from tickproof.stack import doctor, folders
-from tickproof.stack.doctor import Finding
+from tickproof.stack.finding import Finding
 from tickproof.stack.ports import Ports
 from tickproof.stack.readying import Readiness
 from tickproof.stack.spec import StackSpec

@@ -6,12 +6,12 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tickproof.stack import failure, folders, readying
+from tickproof.stack.docker import doctor as docker
 from tickproof.stack.errors import StackError, StackInputError
+from tickproof.stack.finding import Finding
 from tickproof.stack.ports import Ports
 from tickproof.stack.readying import Readiness
 from tickproof.stack.spec import StackSpec
@@ -20,23 +20,6 @@ _PYTHON = (3, 11)
 _WANTED_GB = 2.0
 _MAVEN_CENTRAL = "https://repo.maven.apache.org/maven2/"
 _ANSWER_WITHIN = 5.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        level: ok; note: works, but know it; bad: a stack cannot run so.
-        what: what was looked at.
-        seen: what was found.
-        advice: what to do about it, empty where nothing is to be done.
-    """
-
-    level: Literal["ok", "note", "bad"]
-    what: str
-    seen: str
-    advice: str = ""
 
 
 def examine(spec: StackSpec | None) -> list[Finding]:
@@ -48,11 +31,16 @@ def examine(spec: StackSpec | None) -> list[Finding]:
     Raises:
         StackInputError: its compose file is wrong.
     """
-    services = readying.look(spec) if spec else []
-    return [
+    of_all = [
         python(sys.version_info[:2]),
         disk("state folder", folders.state_folder(), "TICKPROOF_STATE_DIR"),
         disk("cache folder", folders.cache_folder(), "TICKPROOF_CACHE_DIR"),
+    ]
+    if spec and spec.docker:
+        return [*of_all, ports(), leftovers(), *docker.examine(spec)]
+    services = readying.look(spec) if spec else []
+    return [
+        *of_all,
         java(installed),
         ports(),
         leftovers(),
