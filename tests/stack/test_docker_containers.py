@@ -30,8 +30,8 @@ class FakeEngine:
     def logs(self, _identity: str, **_: object) -> list[bytes]:
         return [b"hello\n"]
 
-    def container(self, _service: str) -> "FakeEngine":
-        return self
+    async def do(self, _service: str, what: str, **options: Any) -> None:
+        getattr(self, what)(**options)
 
     def stop(self, timeout: int) -> None:
         self.asked.append(f"stop within {timeout}")
@@ -145,6 +145,16 @@ async def test_stopped_and_started_by_hand(tmp_path: Path) -> None:
     assert engine.asked == ["stop within 10", "start"]
     assert whats(timeline)[3:] == ["stopped", "restarted", "started"]
     assert container.describe(measured=False).restarts == 0
+
+
+@in_a_loop
+async def test_one_between_two_runs_can_be_stopped(tmp_path: Path) -> None:
+    container, engine, timeline = scene(tmp_path)
+    container.hear("die", "c1", {"exitCode": "1"})
+    engine.hear = lambda *_: None  # nothing runs that could say that it ended
+    await container.stop()
+    assert container.describe(measured=False).state == "exited"
+    assert whats(timeline)[3:] == ["died", "stopped"]
 
 
 @in_a_loop

@@ -44,9 +44,12 @@ class Containers:
         loop = asyncio.get_running_loop()
 
         def listen() -> None:
-            for event in self.engine.events():
-                with contextlib.suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(self._hear, event)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and so has all that we did for it
+                try:
+                    for event in self.engine.events():
+                        loop.call_soon_threadsafe(self._hear, event)
+                except Exception as error:  # noqa: BLE001 - whatever it was: nobody may take silence for health
+                    loop.call_soon_threadsafe(self._around.failed, error)
 
         threading.Thread(target=listen, name="engine-events", daemon=True).start()
 
@@ -230,6 +233,9 @@ class Container:
             await self._do("unpause")
         seconds = self.plan.stop_grace if grace is None else grace
         await self._do("stop", timeout=max(round(seconds), 1))
+        if self._pid is None and self.state != "exited":  # between two runs: nothing is there that could end
+            self._become("exited", "stopped")
+            self._note("stopped")
         await self._until(lambda: self.state == "exited")
 
     async def kill(self) -> None:
@@ -238,7 +244,8 @@ class Container:
             raise StackError(f"{self.plan.name} does not run ({self._reason or self.state}).")
         events = len(self._around.timeline.events)
         if os.geteuid() == 0:
-            os.kill(self._pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(self._pid, signal.SIGKILL)
         else:  # all of its processes but the first, which ends when they do
             await self._do("exec_run", ["python", "-c", "import os; os.kill(-1, 9)"])
         await self._until(
@@ -280,8 +287,7 @@ class Container:
     # Small parts
 
     async def _do(self, what: str, *words: Any, **options: Any) -> None:  # noqa: ANN401 - the SDK's own
-        container = await asyncio.to_thread(self._engine.container, self.plan.name)
-        await asyncio.to_thread(getattr(container, what), *words, **options)
+        await self._engine.do(self.plan.name, what, *words, **options)
 
     async def _until(self, true: Any) -> None:  # noqa: ANN401 - a condition
         try:

@@ -178,6 +178,20 @@ class Engine:
             raise StackError(f"{service} has no container.")
         return found[0]
 
+    async def do(self, service: str, what: str, *words: Any, **options: Any) -> None:  # noqa: ANN401 - the SDK's own
+        """Let the SDK do something to the container of a service: stop, start, pause, ...
+
+        Raises:
+            StackError: the engine refuses, or there is no container.
+        """
+        from docker.errors import DockerException  # noqa: PLC0415 - only those need it whose target is run by Docker
+
+        try:
+            container = await asyncio.to_thread(self.container, service)
+            await asyncio.to_thread(getattr(container, what), *words, **options)
+        except DockerException as error:
+            raise StackError(f"Docker could not {what} {service}: {error}") from error
+
     def _lay_folders(self) -> None:
         """Make the folders that are mounted, for the user of the image: the engine would make them for root."""
         services = json.loads(_config(self._compose, self._variables, "--format", "json"))["services"]
