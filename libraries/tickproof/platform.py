@@ -139,12 +139,12 @@ class Platform:
             MisuseError: The target lists no such point.
         """
         run = session.current()
-        crash = run.platform.faults.get("writer")
+        crash = run.target.faults.get("writer")
         if crash is None:
             raise MisuseError("The target lists no crash points of the writer (`faults.writer`).")
         one_of("crash point of the writer", point, crash.points)
         self._mark("writer")  # before it is armed: it may find work at once
-        armed = Path(crash.file)
+        armed = Path(run.platform.faults["writer"].file)
         run.own_scene().armed.append(armed)
         try:
             armed.write_text(point, encoding="utf-8")

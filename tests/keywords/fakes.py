@@ -31,6 +31,9 @@ class FakePlay:
     def wait(self, _within: timedelta) -> Progress:
         return self.progress()
 
+    def break_off(self) -> None:
+        self.state = "failed" if self.state == "running" else self.state
+
 
 def scene_of(sent: pa.Table, *symbols: str, **more: Any) -> Scene:
     """Returns the scene of a test that leased symbols from id 0 on and sent this."""

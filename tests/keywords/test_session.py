@@ -139,6 +139,19 @@ def test_refusals_that_nobody_met_do_not_wait_for_the_next_test(run: Session, ex
     assert exchange.acts == [("refuse", {"count": 0})]
 
 
+def test_a_flow_that_outlives_its_test_is_broken_off_and_what_was_armed_is_disarmed(
+    run: Session, tmp_path: Path
+) -> None:
+    run.enter(place("Suite.Test"))
+    play, armed = FakePlay(SENT.empty_table(), "running"), tmp_path / "failpoint"
+    armed.write_text("after-poll")
+    run.own_scene().sendings.append(Sending(play, timedelta(seconds=1)))  # type: ignore[arg-type]
+    run.own_scene().armed += [armed, tmp_path / "not-there"]
+    run.leave("Suite.Test")
+    assert play.state == "failed"
+    assert not armed.exists()
+
+
 def test_an_exchange_that_is_gone_keeps_nobody_from_going_on(
     run: Session, stack: FakeStack, exchange: FakeExchange
 ) -> None:
