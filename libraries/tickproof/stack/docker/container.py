@@ -219,8 +219,10 @@ class Container:
         """Start it by hand."""
         if self._pid is not None:
             raise StackError(f"{self.plan.name} runs already.")
+        began = len(self._around.timeline.events)
         self._asked = "by request"
         await self._do("start")
+        await self._heard("started", since=began)
 
     async def stop(self, grace: float | None = None) -> None:
         """Stop it: its stop signal, and after the grace period SIGKILL. No restart policy starts it again."""
@@ -248,12 +250,7 @@ class Container:
                 os.kill(self._pid, signal.SIGKILL)
         else:  # all of its processes but the first, which ends when they do
             await self._do("exec_run", ["python", "-c", "import os; os.kill(-1, 9)"])
-        await self._until(
-            lambda: any(
-                event.service == self.plan.name and event.what == "died"
-                for event in self._around.timeline.events[events:]
-            )
-        )
+        await self._heard("died", since=events)
 
     async def restart(self, override: Override | None) -> None:
         """Stop it and start it again; with another command or environment from a new container."""
@@ -261,16 +258,17 @@ class Container:
         self._override = override
         await self.stop()
         if override is None and before is None:
-            self._asked = "by request"
-            await self._do("start")
+            await self.start()
             return
         keys: dict[str, object] = {}
         if override and override.command:
             keys["command"] = list(override.command)
         if override and override.environment:
             keys["environment"] = dict(override.environment)
+        began = len(self._around.timeline.events)
         self._asked = "by request"
         await self._engine.recreate(self.plan.name, keys)
+        await self._heard("started", since=began)
 
     async def pause(self) -> None:
         """Freeze it; its health is not checked meanwhile."""
@@ -288,6 +286,13 @@ class Container:
 
     async def _do(self, what: str, *words: Any, **options: Any) -> None:  # noqa: ANN401 - the SDK's own
         await self._engine.do(self.plan.name, what, *words, **options)
+
+    async def _heard(self, what: str, *, since: int) -> None:
+        """Wait until the engine has said so: whoever looks next must not see how it stood before."""
+        events = self._around.timeline.events
+        await self._until(
+            lambda: any((each.service, each.what) == (self.plan.name, what) for each in events[since:])
+        )
 
     async def _until(self, true: Any) -> None:  # noqa: ANN401 - a condition
         try:
