@@ -24,7 +24,7 @@ exec 9>"$data/lock"
 flock -n 9 || { echo "docker: waiting for another run that uses $data"; flock 9; }
 # One whose script was killed runs on: it is ours to end, and nobody else's.
 orphan=$(cat "$data/engine.pid" 2>/dev/null || true)
-if [ -n "$orphan" ] && tr '\0' ' ' < "/proc/$orphan/cmdline" 2>/dev/null | grep -qF -- "--data-root $data/data"; then
+if [ -n "$orphan" ] && tr '\0' ' ' 2>/dev/null < "/proc/$orphan/cmdline" | grep -qF -- "--data-root $data/data"; then
   echo "docker: ending an engine that an earlier run has left behind"
   kill "$orphan"
   for _ in $(seq 150); do kill -0 "$orphan" 2>/dev/null || break; sleep 0.2; done

@@ -48,20 +48,8 @@ class Changed(Wrapped[Decoder]):
         return Decoded(rows.set_column(place, field, changed.cast(field.type)), decoded.rejects)
 
 
-class Added(Wrapped[Decoder]):
-    """Decodes as usual, and adds some rows once more, with other values of one column.
-
-    Args:
-        part: The usual decoder.
-        around: What else there is.
-        column: The column.
-        which: Which rows come once more.
-        change: What becomes of the column's values in the rows that are added.
-    """
-
-    def __init__(self, part: Decoder, around: Around, column: str, which: Which, change: Change) -> None:
-        super().__init__(part, around)
-        self._column, self._which, self._change = column, which, change
+class Added(Changed):
+    """The same, but the rows as they were stay: those with other values come beside them."""
 
     def decode(self, polled: Polled) -> Decoded:
         decoded = self.part.decode(polled)

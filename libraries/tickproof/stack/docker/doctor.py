@@ -8,7 +8,6 @@ from tickproof.stack.finding import Finding
 from tickproof.stack.spec import StackSpec
 
 _NEEDED_GB = 3.0
-_CHECKS_OFTEN = (1, 44)
 
 
 def examine(spec: StackSpec) -> list[Finding]:
@@ -37,7 +36,7 @@ def examine(spec: StackSpec) -> list[Finding]:
 def engine_of(version: dict[str, Any]) -> Finding:
     """Judge the engine's version."""
     seen = f"{version['Version']}, API {version['ApiVersion']}"
-    if tuple(map(int, version["ApiVersion"].split("."))) < _CHECKS_OFTEN:
+    if not engine.knows_start_interval(version):
         advice = "works, but readiness is seen a second late at most; Docker 25 and newer look more often"
         return Finding("note", "Docker engine", seen, advice)
     return Finding("ok", "Docker engine", seen)

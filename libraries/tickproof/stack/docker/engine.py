@@ -71,6 +71,11 @@ def compose_command() -> list[str]:
     )
 
 
+def knows_start_interval(version: Mapping[str, Any]) -> bool:
+    """Tell whether an engine of this version looks more often while a container starts."""
+    return tuple(int(part) for part in version["ApiVersion"].split(".")) >= _START_INTERVAL
+
+
 def gateway(client: Any) -> str:  # noqa: ANN401
     """Return the address by which containers reach this machine."""
     config = client.networks.get("bridge").attrs["IPAM"]["Config"][0]
@@ -140,8 +145,10 @@ class Engine:
     async def up(self) -> None:
         """Make the project's network and volumes, and start all services."""
         (self._folder / folders.PROJECT).write_text(self.project, encoding="utf-8")
-        self._lay_folders()
-        self._spare_old_engines()
+        services = json.loads(_config(self._compose, self._variables, "--format", "json"))["services"]
+        self._lay_folders(services)
+        if not knows_start_interval(self.client.version()):
+            self._spare_old_engine(services)
         await self._run("up", "-d", "--no-build", "--pull", "never")
 
     async def recreate(self, service: str, override: Mapping[str, object]) -> None:
@@ -192,9 +199,8 @@ class Engine:
         except DockerException as error:
             raise StackError(f"Docker could not {what} {service}: {error}") from error
 
-    def _lay_folders(self) -> None:
+    def _lay_folders(self, services: Mapping[str, Any]) -> None:
         """Make the folders that are mounted, for the user of the image: the engine would make them for root."""
-        services = json.loads(_config(self._compose, self._variables, "--format", "json"))["services"]
         for service in services.values():
             user = self.client.images.get(service["image"]).attrs["Config"]["User"].partition(":")[0]
             for volume in service.get("volumes", ()):
@@ -203,12 +209,8 @@ class Engine:
                     place.mkdir(parents=True, exist_ok=True)
                     _give(place, user)
 
-    def _spare_old_engines(self) -> None:
+    def _spare_old_engine(self, services: Mapping[str, Any]) -> None:
         """Take away what engines before 25 refuse: a health check's start_interval."""
-        version = tuple(int(part) for part in self.client.version()["ApiVersion"].split("."))
-        if version >= _START_INTERVAL:
-            return
-        services = json.loads(_config(self._compose, self._variables, "--format", "json"))["services"]
         lines = [
             f"  {name}: {{healthcheck: {{start_interval: !reset null}}}}"
             for name, service in services.items()
