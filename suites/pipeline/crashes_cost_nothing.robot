@@ -57,7 +57,9 @@ The Feed Killed Under Flow Loses Nothing
 
 The Broker Restarted Under Flow Loses Nothing
     [Documentation]    What the feed had in flight is delivered afterwards, what the writer had polled is not lost.
-    [Tags]    defect-feed-drops-what-was-in-flight    defect-writer-skips-after-an-outage
+    [Tags]    defect-feed-drops-what-was-in-flight
+    ...       defect-writer-skips-after-an-outage
+    ...       defect-writer-reads-no-more-after-an-outage
     Given the exchange lists 5 symbols for this test
     And 3600 trades are being sent at 1500 a second
     When Stop And Start Service    kafka

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from common.ports import new_port
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tickproof import clock
 from tickproof.ledger.schemas import SEEN
+from tickproof.probes import kafka
 from tickproof.probes.errors import HopUnreachableError, UnreadableRowError
 from tickproof.probes.kafka import RECORD, KafkaProbe
 from tickproof.probes.mapping import Own
@@ -243,6 +244,22 @@ def test_records_that_were_deleted_cannot_be_judged(topics: Topics, probe: Kafka
         Void, match=r"VOID: records of trades-\d+, partition 0, from offset 0 on are no longer"
     ):
         probe.read(since)
+
+
+@pytest.mark.stack
+def test_a_connection_that_has_forgotten_the_broker_is_given_up(
+    topics: Topics, probe: KafkaProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "_RECONNECT_NS", 200_000_000)
+    since = probe.ends()
+    topics.send_trades("BTCUSDT", range(10), 0)
+    until = probe.ends()
+    for ask, answer in ((probe.ends, until), (lambda: probe.read(since, until).num_rows, 10)):
+        probe.close()
+        probe.__dict__["_consumer"] = Consumer(
+            {"bootstrap.servers": f"127.0.0.1:{new_port()}", "group.id": "forgotten", "log_level": 0}
+        )
+        assert ask() == answer
 
 
 @pytest.mark.stack

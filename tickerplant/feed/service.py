@@ -14,8 +14,10 @@ from tickerplant.feed.counts import Counts, FeedCollector
 from tickerplant.feed.coverage import Coverage
 from tickerplant.feed.history import History
 from tickerplant.feed.intake import Intake, Publishes, Reads, SetsAside
-from tickerplant.feed.kafka import DeadLetters, GapReporter, Outbox, Publisher, create_topics
+from tickerplant.feed.kafka import create_topics
+from tickerplant.feed.outbox import Outbox
 from tickerplant.feed.parser import Parser
+from tickerplant.feed.publish import DeadLetters, GapReporter, Publisher
 from tickerplant.feed.repair import Repairer, Reports, VenueHistory
 from tickerplant.feed.settings import FeedSettings
 from tickerplant.feed.tail import StoppedError, read_tail

@@ -128,6 +128,8 @@ def body(environment: Environment, log: Log, stop: Stop) -> None:
 def _kafka_trouble(writer: Writer, source: Source) -> str | None:
     if source.unreachable is not None:
         return "The broker cannot be reached."
+    if source.stuck:
+        return f"{sum(source.stuck.values())} messages wait at the broker, and none come."
     return None if writer.polling else "Not every partition was polled yet."
 
 

@@ -1,5 +1,6 @@
 """Where messages come from: partitions of one Kafka topic, read from offsets that the table tells."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickerplant.service import Log
+from tickerplant.writer.stall import StallWatch
 
 GROUP = "tickerplant-writer"
 
@@ -18,6 +20,11 @@ _READ_AHEAD_KIB = 4_096
 _FETCH_BYTES = 2_097_152
 
 _LOOK_SECONDS = 30.0
+
+# A broker that lets a consumer wait longer than the one is asked again; one that does so for longer than the other may
+# have been forgotten by that consumer.
+_ANSWER_SECONDS = 2.0
+_DEAF_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,10 @@ class Source(Protocol):
     @property
     def unreachable(self) -> str | None:
         """Why messages cannot be had at all, or None while they can."""
+
+    @property
+    def stuck(self) -> Mapping[int, int]:
+        """The messages that wait in each partition from which none come."""
 
     def start(self, offsets: Mapping[int, int]) -> None:
         """Read on from these offsets; partitions without one are read from their beginning."""
@@ -60,7 +71,9 @@ class TopicMissingError(RuntimeError):
 
 
 class KafkaSource:
-    """Reads one topic in bulk, all partitions assigned by hand.
+    """Reads one topic in bulk, all partitions assigned by hand; a consumer that is stuck is replaced.
+
+    The topic must hold no transactions: their marks take offsets that no message has.
 
     Args:
         bootstrap: address of the brokers.
@@ -85,35 +98,21 @@ class KafkaSource:
         self._topic = topic
         self._log = log
         self._unreachable: str | None = None
+        self._unanswered_since: float | None = None
         self._positions: dict[int, int] = {}
-        self._consumer = kafka.Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": GROUP,
-                "client.id": GROUP,
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "allow.auto.create.topics": False,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 100,
-                "queued.max.messages.kbytes": _READ_AHEAD_KIB,
-                "fetch.max.bytes": _FETCH_BYTES,
-                "message.max.bytes": _FETCH_BYTES,
-                "max.partition.fetch.bytes": _FETCH_BYTES // 4,
-                "reconnect.backoff.ms": 50,
-                "reconnect.backoff.max.ms": 100,
-                "fetch.error.backoff.ms": 100,
-                "check.crcs": True,
-                "log_level": 0,  # librdkafka would write to standard error; what matters reaches error_cb
-                "error_cb": self._on_error,
-                "on_commit": self._on_commit,
-            }
-        )
+        self._watch = StallWatch(clock)
+        self._bootstrap = bootstrap
+        self._consumer = self._connected()
 
     @property
     def unreachable(self) -> str | None:
         """Why the broker cannot be reached, or None while it can."""
         return self._unreachable
+
+    @property
+    def stuck(self) -> Mapping[int, int]:
+        """The messages that wait in each partition from which none come, as of the last look."""
+        return self._watch.stuck
 
     def start(self, offsets: Mapping[int, int]) -> None:
         """Assign every partition of the topic at its offset.
@@ -152,11 +151,15 @@ class KafkaSource:
             offsets.append(offset)
         polled = Polled(values, np.array(partitions, dtype=np.int32), np.array(offsets, dtype=np.int64))
         if values:
-            self._unreachable = None
+            self._unreachable = self._unanswered_since = None
             self._tell_of_jumps(polled)
-            self._positions |= next_offsets(polled)
+            progress = next_offsets(polled)
+            self._positions |= progress
+            self._watch.heard(progress)
         elif self._unreachable is not None:
             self._look_again()
+        if self._unreachable is None and (quiet := self._watch.quiet()):
+            self._look_for_a_stall(quiet)
         return polled
 
     def lag(self) -> Mapping[int, int] | None:
@@ -184,10 +187,79 @@ class KafkaSource:
         """Leave; waits for offsets that are on their way."""
         self._consumer.close()
 
+    def _connected(self) -> kafka.Consumer:
+        return kafka.Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": GROUP,
+                "client.id": GROUP,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "allow.auto.create.topics": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 100,
+                "queued.max.messages.kbytes": _READ_AHEAD_KIB,
+                "fetch.max.bytes": _FETCH_BYTES,
+                "message.max.bytes": _FETCH_BYTES,
+                "max.partition.fetch.bytes": _FETCH_BYTES // 4,
+                "reconnect.backoff.ms": 50,
+                "reconnect.backoff.max.ms": 100,
+                "fetch.error.backoff.ms": 100,
+                "check.crcs": True,
+                "log_level": 0,  # librdkafka would write to standard error; what matters reaches error_cb
+                "error_cb": self._on_error,
+                "on_commit": self._on_commit,
+            }
+        )
+
     def _assign(self) -> None:
         self._consumer.assign(
             [kafka.TopicPartition(self._topic, number, at) for number, at in self._positions.items()]
         )
+        self._watch.begun(self._positions)
+
+    def _look_for_a_stall(self, quiet: Sequence[int]) -> None:
+        """Ask how far the partitions go from which nothing came; take another consumer if this one is stuck."""
+        self._watch.put_off(quiet)
+        try:
+            first, end = (self._bounds(quiet, which) for which in (kafka.OFFSET_BEGINNING, kafka.OFFSET_END))
+        except kafka.KafkaException as error:
+            self._unanswered(error)
+            return
+        self._note_reachable()
+        waiting = {
+            number: (max(self._positions[number], first[number]), end[number])
+            for number in first.keys() & end.keys()
+        }
+        if not self._watch.looked(waiting):
+            return
+        self._log.error("consumer stuck", waiting=dict(self.stuck))
+        self._replace_consumer()
+
+    def _unanswered(self, error: kafka.KafkaException) -> None:
+        """Note that a question failed; a consumer that gets no answer for some seconds is replaced."""
+        reason, now = error.args[0].str(), self._clock()
+        self._log.debug("kafka", reason=reason)
+        if self._unanswered_since is None:
+            self._unanswered_since = now
+        if now - self._unanswered_since < _DEAF_SECONDS:
+            return
+        self._unanswered_since = now
+        self._note_unreachable(reason)
+        self._replace_consumer()
+
+    def _replace_consumer(self) -> None:
+        """Read on with a new consumer; what the old one had fetched is fetched again."""
+        old, self._consumer = self._consumer, self._connected()
+        self._assign()
+        # It may wait for answers that never come; nothing depends on them.
+        threading.Thread(target=old.close, name="old-consumer", daemon=True).start()
+
+    def _bounds(self, partitions: Sequence[int], which: int) -> dict[int, int]:
+        """Return the first or the next offset of each partition, as the broker knows it now; one request."""
+        asked = [kafka.TopicPartition(self._topic, number, which) for number in partitions]
+        found = self._consumer.offsets_for_times(asked, timeout=_ANSWER_SECONDS)
+        return {each.partition: each.offset for each in found if each.error is None}
 
     def _take_new_partitions(self) -> None:
         """Read partitions that were added to the topic too, each from its beginning."""
@@ -215,11 +287,13 @@ class KafkaSource:
         """Ask whether the broker is back; librdkafka tells of losses only."""
         try:
             self._consumer.list_topics(self._topic, timeout=0.5)
-        except kafka.KafkaException:
-            return
-        self._note_reachable()
+        except kafka.KafkaException as error:
+            self._unanswered(error)
+        else:
+            self._note_reachable()
 
     def _note_reachable(self) -> None:
+        self._unanswered_since = None
         if self._unreachable is not None:
             self._unreachable = None
             self._log.info("kafka reachable again")
@@ -227,9 +301,13 @@ class KafkaSource:
     def _on_error(self, error: kafka.KafkaError) -> None:
         if error.code() != kafka.KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - public, in spite of its name
             self._log.debug("kafka", reason=error.str())
-        elif self._unreachable is None:
-            self._unreachable = error.str()
-            self._log.warning("kafka unreachable", reason=error.str())
+        else:
+            self._note_unreachable(error.str())
+
+    def _note_unreachable(self, reason: str) -> None:
+        if self._unreachable is None:
+            self._unreachable = reason
+            self._log.warning("kafka unreachable", reason=reason)
 
     def _on_commit(self, error: kafka.KafkaError | None, _partitions: object) -> None:
         if error is not None:

@@ -47,8 +47,14 @@ _BATCH = 20_000
 # there, so the time-out counts only where offsets have holes (compaction, transactions).
 _PATIENCE_S = 0.25
 
-# Reading gives up when not one record came for so long.
+# A client that was told by a broker about to end that there is no broker at all believes it for good
+# (https://github.com/confluentinc/librdkafka/issues/5301): a connection of before that gives no answer for so long is
+# given up for a new one.
+_OLD_S = 2.0
+
+# Reading gives up when not one record came for so long; after a part of that, it goes on with a new connection.
 _SILENCE_NS = 15_000_000_000
+_RECONNECT_NS = 5_000_000_000
 
 
 @dataclasses.dataclass
@@ -253,9 +259,15 @@ class KafkaProbe:
         return Consumer(settings)
 
     def _ends(self, topic: str) -> dict[int, int]:
+        """Ask the connection that there is; where that one gets no answer, a new one."""
+        if "_consumer" in self.__dict__:
+            try:
+                return self._ends_now(topic, min(_OLD_S, self._patience.total_seconds()))
+            except (HopUnreachableError, _NotYetError):
+                self.close()
         try:
             return patiently(
-                lambda: self._ends_now(topic),
+                lambda: self._ends_now(topic, self._patience.total_seconds()),
                 until=lambda _: True,
                 within=self._patience,
                 every=timedelta(milliseconds=20),
@@ -265,8 +277,7 @@ class KafkaProbe:
         except WaitError as error:
             raise HopUnreachableError(f"Kafka at {self._hop.bootstrap}: {error}") from None
 
-    def _ends_now(self, topic: str) -> dict[int, int]:
-        patience_s = self._patience.total_seconds()
+    def _ends_now(self, topic: str, patience_s: float) -> dict[int, int]:
         try:
             metadata = self._consumer.list_topics(topic, timeout=patience_s).topics[topic]
             if metadata.error is not None:
@@ -299,17 +310,18 @@ class KafkaProbe:
         """Consume exactly the ranges; a partition is done at its end or where the broker says so."""
         if not ranges:
             return
-        consumer = self._consumer
-        consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in ranges.items()])
+        self._consumer.assign(
+            [TopicPartition(topic, partition, first) for partition, (first, _) in ranges.items()]
+        )
         partitions = max(ranges) + 1
         position, end = np.zeros(partitions, np.int64), np.zeros(partitions, np.int64)
         for partition, (first, last) in ranges.items():
             position[partition], end[partition] = first, last
         assigned = set(ranges)
-        heard_ns = now_ns()
+        heard_ns = connected_ns = now_ns()
         try:
             while (wanted := int((end - position).clip(min=0).sum())) > 0:
-                messages = consumer.consume(min(wanted, _BATCH), timeout=_PATIENCE_S)
+                messages = self._consumer.consume(min(wanted, _BATCH), timeout=_PATIENCE_S)
                 batch = self._sorted_out(messages, position, end, topic)
                 if batch.messages:
                     heard_ns = batch.seen_ns
@@ -319,15 +331,23 @@ class KafkaProbe:
                         f"Kafka at {self._hop.bootstrap} went silent: {wanted:,} records of {topic}"
                         f" did not come within {_SILENCE_NS // 1_000_000_000} s."
                     )
+                elif batch.seen_ns - max(heard_ns, connected_ns) > _RECONNECT_NS:
+                    connected_ns = batch.seen_ns
+                    self.close()
+                    self._consumer.assign(
+                        [TopicPartition(topic, partition, int(position[partition])) for partition in assigned]
+                    )
                 done = [partition for partition in assigned if position[partition] >= end[partition]]
                 if done and len(done) < len(assigned):
                     assigned -= set(done)
                     # Others may be writing on; what comes after the range must not crowd out the rest.
-                    consumer.incremental_unassign([TopicPartition(topic, partition) for partition in done])
+                    self._consumer.incremental_unassign(
+                        [TopicPartition(topic, partition) for partition in done]
+                    )
         except KafkaException as error:
             self._unreachable(error.args[0], topic)
         finally:
-            consumer.unassign()
+            self._consumer.unassign()
 
     def _sorted_out(
         self, messages: list[Message], position: np.ndarray, end: np.ndarray, topic: str

@@ -3,17 +3,23 @@
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from common.waits import until
+from confluent_kafka import KafkaError
 from jsonschema import Draft202012Validator
 
+from tickerplant.feed import outbox as module
 from tickerplant.feed.counts import Counts
-from tickerplant.feed.kafka import DeadLetters, GapReporter, Outbox, Publisher
+from tickerplant.feed.outbox import Outbox
+from tickerplant.feed.publish import DeadLetters, GapReporter, Publisher
 from tickerplant.feed.trade import Trade
 from tickerplant.service import Log
 
@@ -64,6 +70,57 @@ def test_a_broker_that_answers_counts_as_reachable_at_once(outbox: Outbox) -> No
     outbox._producer = SimpleNamespace(list_topics=lambda **_: None)
     outbox.look(0.01)
     assert outbox.reachable
+
+
+def test_a_client_without_a_connection_is_replaced_with_all_that_it_held(
+    pressure: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPLACE_AFTER", 0.2)
+    logged = io.StringIO()
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections, and never says a word
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        outbox = Outbox(address, Counts(), Log("feed", stream=logged), pressure.append, queue=3)
+        first = outbox._producer
+        for number in range(5):
+            outbox.send("topic", b"key", str(number).encode(), [("n", b"%d" % number)])
+        until(lambda: outbox.work() or outbox._producer is not first)
+        assert not outbox.reachable
+        assert (outbox.accepted, outbox.delivered) == (5, 0)
+        assert '"messages":3' in logged.getvalue()
+        until(lambda: outbox.work() or outbox.handed_over == 3)
+        assert [message.value for message in outbox._waiting] == [b"3", b"4"]
+        produced: list[tuple[bytes, object]] = []
+        outbox._replace_client()
+        outbox._produce = lambda _topic, value, _key, *, headers, **_: produced.append((value, headers))
+        outbox.work()
+        assert produced == [(b"%d" % number, [("n", b"%d" % number)]) for number in range(5)]
+
+
+def test_what_could_not_be_delivered_goes_again_with_its_headers(outbox: Outbox) -> None:
+    told: list[Callable[[KafkaError, SimpleNamespace], None]] = []
+    sent: list[tuple[bytes, object]] = []
+
+    def produce(_topic: str, value: bytes, _key: bytes, *, headers: object, on_delivery: Any) -> None:
+        sent.append((value, headers))
+        told.append(on_delivery)
+
+    outbox._produce = produce
+    outbox.send("letters", None, b"{", [("reason", b"not-json")])
+    # A message that failed comes back from the client without them.
+    failed = SimpleNamespace(
+        topic=lambda: "letters", value=lambda: b"{", key=lambda: None, headers=lambda: None
+    )
+    told[0](KafkaError(KafkaError.NOT_ENOUGH_REPLICAS), failed)
+    assert sent == [(b"{", [("reason", b"not-json")])] * 2
+
+
+def test_a_client_is_kept_while_nobody_listens(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REPLACE_AFTER", 0.0)
+    first = outbox._producer
+    for _ in range(3):
+        outbox.work()
+    assert outbox._producer is first
+    assert not outbox.reachable
 
 
 @pytest.mark.parametrize("size", [1_000_000, 1_048_576])

@@ -249,6 +249,30 @@ def test_partitions_that_are_added_later_are_read_from_their_beginning(
     source.close()
 
 
+def test_a_consumer_that_fetches_no_more_is_replaced(broker: Broker, topics: tuple[str, str]) -> None:
+    logged = io.StringIO()
+    source = KafkaSource(broker.address, topics[0], Log("writer", stream=logged))
+    broker.write(topics[0], *(b"%d" % number for number in range(50)))
+    source.start({})
+    values: list[bytes | None] = []
+
+    def poll(count: int) -> bool:
+        values.extend(source.poll(20, 0.1).values)
+        return len(values) >= count
+
+    until(lambda: poll(50))
+    # Paused, it is as deaf as one that librdkafka has forgotten.
+    source._consumer.pause([kafka.TopicPartition(topics[0], number) for number in range(PARTITIONS)])
+    broker.write(topics[0], *(b"%d" % number for number in range(50, 60)))
+    until(lambda: poll(50) and source.stuck)
+    assert source.stuck == {0: 10}
+    until(lambda: poll(60))
+    assert [int(value or b"") for value in values] == list(range(60))
+    assert source.stuck == {}
+    assert logged.getvalue().count("consumer stuck") == 1
+    source.close()
+
+
 def test_bad_messages_as_large_as_the_broker_takes_do_not_stop_it(
     broker: Broker, topics: tuple[str, str], writer: Callable[..., WriterProcess], tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 from tickerplant.defects.binding import Wrapped
 from tickerplant.defects.model import Around, Defect
-from tickerplant.feed.kafka import Headers
+from tickerplant.feed.outbox import Headers
 from tickerplant.feed.repair import Reports
 
 

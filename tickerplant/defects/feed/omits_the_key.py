@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from tickerplant.defects.binding import Every
 from tickerplant.defects.model import Around, Defect
-from tickerplant.feed.kafka import Headers, Publisher
+from tickerplant.feed.outbox import Headers
+from tickerplant.feed.publish import Publisher
 
 Send = Callable[[str, bytes | None, bytes, Headers | None], None]
 
