@@ -9,19 +9,14 @@ from pathlib import Path
 from robot.api import logger
 from robot.api.deco import keyword, library
 
-from tickproof import explaining, session
+from tickproof import explaining, session, striking
 from tickproof.clock import now_ns
 from tickproof.evidence.listener import RunListener
 from tickproof.evidence.redaction import SECRETS
 from tickproof.following import SceneListener
 from tickproof.misuse import MisuseError, one_of
-from tickproof.scenes import Sending, Strike
-from tickproof.stack import StackError, StackEvent
+from tickproof.stack import StackError
 from tickproof.verdicts import Void
-from tickproof.waiting import patiently
-
-UNDER_WAY = 0.2
-"""Share of a plan that is sent before a fault hits it."""
 
 
 @library(scope="GLOBAL")
@@ -64,10 +59,10 @@ class Platform:
             service: Its name in the compose file.
         """
         stack = session.current().stack
-        flow = self._flow_under_way()
-        self._mark(service)
+        flow = striking.flow_under_way()
+        striking.mark(service)
         stack.kill(service)
-        self._struck(flow, self._expect(service, "died", within=timedelta(seconds=5)))
+        striking.struck(flow, striking.expect(service, "died", within=timedelta(seconds=5)))
 
     @keyword
     def stop_and_start_service(self, service: str) -> None:
@@ -76,12 +71,12 @@ class Platform:
         Under a flow it is stopped once that is well under way.
         """
         stack = session.current().stack
-        flow = self._flow_under_way()
-        self._mark(service)
+        flow = striking.flow_under_way()
+        striking.mark(service)
         asked_ns = now_ns()
         stack.stop(service)
-        stopped = self._expect(service, "stopped", within=timedelta(seconds=30))
-        self._struck(flow, replace(stopped, at_ns=asked_ns))
+        stopped = striking.expect(service, "stopped", within=timedelta(seconds=30))
+        striking.struck(flow, replace(stopped, at_ns=asked_ns))
         stack.start(service)
         stack.wait_healthy([service], within=30)
 
@@ -143,7 +138,7 @@ class Platform:
         if crash is None:
             raise MisuseError("The target lists no crash points of the writer (`faults.writer`).")
         one_of("crash point of the writer", point, crash.points)
-        self._mark("writer")  # before it is armed: it may find work at once
+        striking.mark("writer")  # before it is armed: it may find work at once
         armed = Path(run.platform.faults["writer"].file)
         run.own_scene().armed.append(armed)
         try:
@@ -170,52 +165,12 @@ class Platform:
         stack = session.current().stack
         one_of("service", service, [state.name for state in stack.status()])
         deadline = time.monotonic() + within.total_seconds()
-        died = self._expect(service, "died", within=within)
+        died = striking.expect(service, "died", within=within)
         try:
             left = max(deadline - time.monotonic(), 0.1)
             restarted = stack.wait_event(service, "restarted", since=died.n, within=left)
             stack.wait_healthy([service], within=max(deadline - time.monotonic(), 0.1))
         except StackError as error:
             raise AssertionError(f"{service} should recover by its restart policy. {error}") from None
-        self._mark(service)
+        striking.mark(service)
         logger.info(f"{service} died and was restarted (event {restarted.n}).")
-
-    @staticmethod
-    def _flow_under_way() -> Sending | None:
-        """Wait until a fifth of the plan that is being sent is out, so that a fault hits it; None: nothing is sent."""
-        scene = session.current().own_scene()
-        if not scene.sendings or scene.flow().play.progress().state != "running":
-            return None
-        flow = scene.flow()
-        patiently(
-            flow.play.progress,
-            until=lambda now: now.sent >= UNDER_WAY * now.total,
-            within=flow.within,
-            every=timedelta(milliseconds=10),
-            what="The flow should be under way",
-            describe=lambda now: f"{now.sent:,} of {now.total:,} trades are sent",
-        )
-        return flow
-
-    @staticmethod
-    def _struck(flow: Sending | None, event: StackEvent) -> None:
-        if flow is not None:
-            strike = Strike(event.service, event.what, event.at_ns, flow)
-            session.current().own_scene().strikes.append(strike)
-
-    def _mark(self, service: str) -> None:
-        run = session.current()
-        events = run.stack.events()
-        run.own_scene().faults[service] = events[-1].n if events else 0
-
-    def _marked(self, service: str) -> int:
-        scene = session.current().own_scene()
-        return scene.faults.get(service, scene.marks.stack)
-
-    def _expect(self, service: str, what: str, *, within: timedelta) -> StackEvent:
-        try:
-            return session.current().stack.wait_event(
-                service, what, since=self._marked(service), within=within.total_seconds()
-            )
-        except StackError as error:
-            raise Void(f"the fault had no effect: {service} should have {what}. {error}") from None

@@ -1,16 +1,24 @@
 """Defects and suites name each other, and every defect still finds the part that it breaks."""
 
 import importlib
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from robot import running
+from tickproof.stack.compose import parse
+from tickproof.stack.document import Node
 
 from tickerplant.defects.binding import BindingError, Wrapped, in_module
 from tickerplant.defects.catalog import every, find
-from tickerplant.defects.model import Around, Defect, Reached
+from tickerplant.defects.model import STACK, Around, Defect, Reached
 from tickerplant.defects.services import assemble
+from tickerplant.defects.stack import change
 from tickerplant.service import Environment, Log, SettingsError, Stop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +96,13 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment
     return Environment()
 
 
-@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.id)
+OF_SERVICES = [defect for defect in DEFECTS if defect.service != STACK]
+OF_THE_STACK = [defect for defect in DEFECTS if defect.service == STACK]
+COMPOSE = yaml.safe_load((ROOT / "tickerplant" / "compose.yaml").read_text(encoding="utf-8"))
+VARIABLES = re.findall(r"\$\{(\w+)", json.dumps(COMPOSE))
+
+
+@pytest.mark.parametrize("defect", OF_SERVICES, ids=lambda defect: defect.id)
 def test_a_defect_binds_to_its_part(
     defect: Defect, surroundings: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +117,47 @@ def test_a_defect_binds_to_its_part(
         assert getattr(importlib.import_module(module), name) is not usual
     if marker.exists():
         assert defect.id == "writer-makes-a-column-optional"  # it acts when the table is made
+
+
+@pytest.mark.parametrize("defect", OF_THE_STACK, ids=lambda defect: defect.id)
+def test_a_declaration_is_broken_in_one_service_only(defect: Defect, tmp_path: Path) -> None:
+    marker = tmp_path / "reached"
+    changed = change(defect, COMPOSE, Reached(marker))
+    services = COMPOSE["services"]
+    assert [name for name in services if changed["services"][name] != services[name]] == [defect.part]
+    assert marker.exists()
+    parse(Node(changed, "compose.yaml", (), {}), VARIABLES)  # the local driver takes it
+
+
+def test_a_declaration_that_is_gone_fails_loudly() -> None:
+    defect = find(STACK, "stack-forgets-init")
+    with pytest.raises(BindingError, match="The compose file has no service writer any more"):
+        change(defect, {"services": {}}, Reached(None))
+    with pytest.raises(BindingError, match="stack-leaves-the-api-dead changes nothing"):
+        change(
+            find(STACK, "stack-leaves-the-api-dead"), {"services": {"api": {"restart": "no"}}}, Reached(None)
+        )
+
+
+def test_the_command_breaks_a_compose_document(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tickerplant.defects", "stack"]
+    environment = {**os.environ, "DEFECT_REACHED": str(tmp_path / "reached")}
+
+    def run(identity: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, identity],
+            input=json.dumps(COMPOSE),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+
+    assert json.loads(run("stack-forgets-init").stdout)["services"]["writer"].get("init") is None
+    assert (tmp_path / "reached").exists()
+    refused = run("stack-nothing")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "The stack has no defect stack-nothing" in refused.stderr
 
 
 class Part:
@@ -149,7 +204,7 @@ def test_an_unknown_part_fails_loudly(surroundings: Environment) -> None:
 @pytest.mark.parametrize(
     ("service", "identity", "said"),
     [
-        ("broker", "broker-x", "There is no service broker; allowed: feed, writer, api."),
+        ("broker", "broker-x", "There is no service broker; allowed: feed, writer, api, stack."),
         ("feed", "writer-cuts-scale", "The feed has no defect writer-cuts-scale"),
         ("feed", "feed-nothing", "The feed has no defect feed-nothing"),
     ],

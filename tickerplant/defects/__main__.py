@@ -1,14 +1,19 @@
-"""Run a service with a seeded defect: python -m tickerplant.defects <service> <id>; or --list, or --json."""
+"""Run a service with a seeded defect: python -m tickerplant.defects <service> <id>; or --list, or --json.
+
+`stack <id>` reads a compose document as JSON from standard input and writes the defective one.
+"""
 
 import argparse
 import json
 import os
 import sys
 
+from tickerplant.defects.binding import BindingError
 from tickerplant.defects.catalog import every, files_of, find
-from tickerplant.defects.model import SERVICES, Reached
+from tickerplant.defects.model import SERVICES, STACK, Reached
 from tickerplant.defects.services import assemble
-from tickerplant.service import Environment, Log, Stop, main
+from tickerplant.defects.stack import change
+from tickerplant.service import Environment, Log, SettingsError, Stop, main
 
 
 def _list() -> None:
@@ -51,6 +56,16 @@ def _run(service: str, identity: str) -> int:
     return main(service, body)
 
 
+def _change(identity: str) -> int:
+    try:
+        changed = change(find(STACK, identity), json.load(sys.stdin), Reached.of(os.environ, identity))
+    except (SettingsError, BindingError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(changed))
+    return 0
+
+
 parser = argparse.ArgumentParser(prog="python -m tickerplant.defects", description=__doc__)
 parser.add_argument("service", nargs="?", help=", ".join(SERVICES))
 parser.add_argument("id", nargs="?", help="the defect")
@@ -64,4 +79,4 @@ elif asked.json:
 elif asked.id is None:
     parser.error("name a service and a defect, or ask for the --list")
 else:
-    sys.exit(_run(asked.service, asked.id))
+    sys.exit(_change(asked.id) if asked.service == STACK else _run(asked.service, asked.id))

@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Iterator
 
 import tickerplant.defects
-from tickerplant.defects.model import SERVICES, Defect
+from tickerplant.defects.model import SERVICES, STACK, Defect
 from tickerplant.service import SettingsError
 
 
@@ -38,7 +38,8 @@ def find(service: str, identity: str) -> Defect:
 def files_of(defect: Defect) -> list[str]:
     """Return what a change of may change what a defect does: its own module, and its service (a folder)."""
     module = defect.id.removeprefix(f"{defect.service}-").replace("-", "_")
-    return [f"tickerplant/defects/{defect.service}/{module}.py", f"tickerplant/{defect.service}/"]
+    broken = "tickerplant/compose.yaml" if defect.service == STACK else f"tickerplant/{defect.service}/"
+    return [f"tickerplant/defects/{defect.service}/{module}.py", broken]
 
 
 def _load(service: str, module: str) -> Defect:

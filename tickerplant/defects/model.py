@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-ServiceName = Literal["feed", "writer", "api"]
-SERVICES: tuple[ServiceName, ...] = ("feed", "writer", "api")
+ServiceName = Literal["feed", "writer", "api", "stack"]
+SERVICES: tuple[ServiceName, ...] = ("feed", "writer", "api", "stack")
+
+STACK: ServiceName = "stack"
+"""No service: what is broken is how the compose file declares one."""
 
 MARKER = "DEFECT_REACHED"
 """The variable that names the file by which a defect tells that it acted."""
@@ -63,9 +66,10 @@ class Defect:
         id: The service's name, then what it does wrong; a test carries it as tag `defect-<id>`.
         family: The kind of promise that is broken.
         incident: One line on the kind of incident that it stands for.
-        service: The service whose part is wrapped.
-        part: A field of the service's `Parts`; `gate` for all that is before the API's routes; or a function that
-            the service looks up by name when it needs it, as `module:function`.
+        service: The service whose part is wrapped; `stack` for a declaration of the compose file.
+        part: A field of the service's `Parts`; `gate` for all that is before the API's routes; a function that the
+            service looks up by name when it needs it, as `module:function`; or, of the stack, the name of the service
+            whose declaration (a mapping) is wrapped.
         wrap: Takes the usual part and returns the one that is used in its place.
         kills: Full names of the tests that must turn red.
         says: Regular expression that the failing sentence must match.
@@ -89,4 +93,4 @@ class Defect:
     @property
     def needs_own_stack(self) -> bool:
         """Whether a kept stack will not do."""
-        return self.spoils or self.restarted
+        return self.spoils or self.restarted or self.service == STACK

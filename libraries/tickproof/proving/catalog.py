@@ -17,6 +17,9 @@ from tickproof.target.refusal import did_you_mean, dotted
 KIT = "kit"
 """The service of a seam: it is planted on the kit's own side."""
 
+STACK = "stack"
+"""The service of a defect that breaks a declaration of the compose file."""
+
 _WITHIN = 60.0
 
 
@@ -51,7 +54,7 @@ class Planted:
         id: Its name; a test that must notice carries the tag `defect-<id>`.
         family: The kind of promise that is broken.
         incident: One line on the kind of incident that it stands for.
-        service: The service that is defective; `kit` for a seam.
+        service: The service that is defective; `kit` for a seam, `stack` for a declaration of the compose file.
         kills: Full names (without the root) of the tests that must turn red.
         says: Regular expression that the failing sentences must match.
         before: Full names of tests that must run first, to give the defect something to spoil.

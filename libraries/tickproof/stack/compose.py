@@ -28,8 +28,8 @@ RUN_HERE = (
 
 FOR_CONTAINERS = (
     "build", "cap_drop", "command", "container_name", "entrypoint", "expose", "hostname", "image", "init", "labels",
-    "logging", "networks", "ports", "pull_policy", "read_only", "security_opt", "tmpfs", "ulimits", "user",
-    "volumes", "working_dir",
+    "logging", "network_mode", "networks", "ports", "privileged", "pull_policy", "read_only", "security_opt", "tmpfs",
+    "ulimits", "user", "volumes", "working_dir",
 )  # fmt: skip
 """Keys of a service that only matter in a container."""
 

@@ -27,6 +27,9 @@ DEFECT = Defect(
     service="feed",
     part="publisher",
     wrap=_GivingUp,
-    kills=("Pipeline.Crashes Cost Nothing.The Broker Restarted Under Flow Loses Nothing",),
+    kills=(
+        "Pipeline.Crashes Cost Nothing.The Broker Restarted Under Flow Loses Nothing",
+        "Health.Services Recover.The Broker Killed Under Flow Heals And Loses Nothing",
+    ),
     says=r"(is|are) lost",
 )
