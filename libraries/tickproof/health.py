@@ -1,11 +1,13 @@
 """Keywords that judge what a platform says of itself: readiness, counters, memory, and what it asks of the venue."""
 
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword, library
 
-from tickproof import session
+from tickproof import session, striking
 from tickproof.misuse import MisuseError, at_least, one_of
 from tickproof.observing import sent_so_far
 from tickproof.probes.errors import HopUnreachableError
@@ -44,41 +46,38 @@ class Health:
             AssertionError: One says that it is ready all the time, ends, or does not recover.
         """
         stack = session.current().stack
-        if not dependants:
-            raise MisuseError("Name the services that cannot work without it, such as feed and writer.")
-        known = [state.name for state in stack.status()]
-        for name in (service, *dependants):
-            one_of("service", name, known)
-        restarts = {state.name: state.restarts for state in stack.status()}
-        stack.stop(service)
-        try:
-            for name in dependants:
-                self._wait_unhealthy(service, name, within)
-        finally:
-            stack.start(service)
-        try:
-            stack.wait_healthy(within=recovers_within.total_seconds())
-        except StackError as error:
-            raise AssertionError(f"All should be healthy again once {service} is back. {error}") from None
-        for state in stack.status():
-            if state.name in dependants and state.restarts != restarts[state.name]:
-                raise AssertionError(
-                    f"{state.name} should live on while {service} is away, but it was restarted."
-                )
+        _readiness_follows(
+            service, dependants, within, recovers_within, "stopped", harm=stack.stop, mend=stack.start
+        )
 
-    @staticmethod
-    def _wait_unhealthy(service: str, name: str, within: timedelta) -> None:
+    @keyword
+    def readiness_should_tell_that_service_is_paused(
+        self, service: str, *dependants: str, within: timedelta, recovers_within: timedelta
+    ) -> None:
+        """Freeze a service, which keeps its connections; see that those which need it say so, live on, and recover.
+
+        Under a flow it is frozen once that is well under way.
+
+        Args:
+            service: The one that is frozen.
+            dependants: Those that cannot work without it.
+            within: Budget until each of them is unhealthy.
+            recovers_within: Budget until all are healthy again once the service goes on.
+
+        Raises:
+            AssertionError: One says that it is ready all the time, ends, or does not recover.
+        """
         stack = session.current().stack
-        try:
-            patiently(
-                lambda: next(state for state in stack.status() if state.name == name),
-                until=lambda state: state.health == "unhealthy",
-                within=within,
-                what=f"{name} should not be ready while {service} is stopped",
-                describe=lambda state: f"it says {state.health or state.state}",
-            )
-        except WaitError as error:
-            raise AssertionError(str(error)) from None
+        flow = striking.flow_under_way()
+        striking.mark(service)
+
+        def freeze(name: str) -> None:
+            stack.pause(name)
+            striking.struck(flow, striking.expect(name, "paused", within=timedelta(seconds=5)))
+
+        _readiness_follows(
+            service, dependants, within, recovers_within, "paused", harm=freeze, mend=stack.resume
+        )
 
     @keyword
     def remember_figures(self) -> None:
@@ -192,6 +191,61 @@ class Health:
                 f"but it asked {len(asked)} times."
             )
         logger.info(f"The venue's history was asked {len(asked)} times.")
+
+
+def _readiness_follows(
+    service: str,
+    dependants: Sequence[str],
+    within: timedelta,
+    recovers_within: timedelta,
+    how: str,
+    *,
+    harm: Callable[[str], None],
+    mend: Callable[[str], None],
+) -> None:
+    """Harm a service; see that each dependant says so, lives on, and recovers once the service is mended."""
+    stack = session.current().stack
+    if not dependants:
+        raise MisuseError("Name the services that cannot work without it, such as feed and writer.")
+    known = [state.name for state in stack.status()]
+    for name in (service, *dependants):
+        one_of("service", name, known)
+    restarts = {state.name: state.restarts for state in stack.status()}
+    try:
+        harm(service)
+        began = time.monotonic()
+        for name in dependants:
+            _wait_unhealthy(service, how, name, within)
+            logger.info(
+                f"{name} was found not ready {time.monotonic() - began:.1f} s after {service} was {how}."
+            )
+    finally:
+        mend(service)
+    began = time.monotonic()
+    try:
+        stack.wait_healthy(within=recovers_within.total_seconds())
+    except StackError as error:
+        raise AssertionError(f"All should be healthy again once {service} is back. {error}") from None
+    logger.info(f"All were healthy again {time.monotonic() - began:.1f} s after {service} was back.")
+    for state in stack.status():
+        if state.name in dependants and state.restarts != restarts[state.name]:
+            raise AssertionError(
+                f"{state.name} should live on while {service} is {how}, but it was restarted."
+            )
+
+
+def _wait_unhealthy(service: str, how: str, name: str, within: timedelta) -> None:
+    stack = session.current().stack
+    try:
+        patiently(
+            lambda: next(state for state in stack.status() if state.name == name),
+            until=lambda state: state.health == "unhealthy",
+            within=within,
+            what=f"{name} should not be ready while {service} is {how}",
+            describe=lambda state: f"it says {state.health or state.state}",
+        )
+    except WaitError as error:
+        raise AssertionError(str(error)) from None
 
 
 def _counters() -> dict[str, float]:

@@ -19,6 +19,11 @@ from tickproof.verdicts import Void
 from tickproof.waiting import WaitError, patiently
 
 _NANO = 1_000_000_000
+_GROWS = [
+    "python",
+    "-c",
+    "import time\nkept = []\nwhile True: kept.append(b'x' * (16 << 20)); time.sleep(0.05)",
+]
 _CRASHES = ["python", "-c", "raise SystemExit(3)"]
 _LOOK = timedelta(milliseconds=50)
 
@@ -213,6 +218,37 @@ class Recovery:
             )
         logger.info(f"{service} was restarted {state.restarts} times, after pauses of {shown}.")
         _wait_well(stack, stack.events()[-1], "restarted as configured", within)
+
+    @keyword
+    def memory_limit_should_be_in_force(
+        self, service: str, *, within: timedelta, recovers_within: timedelta = timedelta(seconds=30)
+    ) -> None:
+        """Let a program grow in the place of a service; see that it is ended at the limit, and reported so.
+
+        In the end the service runs as configured again.
+
+        Args:
+            service: Its name in the compose file.
+            within: Budget until the program is ended.
+            recovers_within: Budget until the service is healthy again.
+
+        Raises:
+            AssertionError: It may grow on, or does not recover.
+        """
+        stack = _stack(service)
+        striking.mark(service)
+        since = striking.marked(service)
+        stack.restart(service, command=_GROWS)
+        try:
+            stack.wait_event(service, "oom", since=since, within=within.total_seconds())
+        except StackError as error:
+            raise AssertionError(
+                f"{service} should be ended for want of memory within {within.total_seconds():g} s when it grows "
+                f"beyond its limit, but it takes {_state(stack, service).rss_bytes / 2**20:,.0f} MiB. {error}"
+            ) from None
+        finally:
+            stack.restart(service)
+        _wait_well(stack, stack.events()[-1], "restarted as configured", recovers_within)
 
     @keyword
     def stop_and_start_all_services(self, *, within: timedelta = timedelta(seconds=60)) -> None:

@@ -114,6 +114,7 @@ class Scene:
         armed: Files that tell a service to crash.
         counters: What each service had counted when figures were remembered.
         memory: What each service took then, in bytes.
+        logs: How far each log went when logs were remembered, in bytes.
     """
 
     place: Place
@@ -136,6 +137,7 @@ class Scene:
     armed: list[Path] = field(default_factory=list)
     counters: dict[str, float] | None = None
     memory: dict[str, int] = field(default_factory=dict)
+    logs: dict[Path, int] | None = None
 
     @property
     def symbols(self) -> tuple[LeasedSymbol, ...]:

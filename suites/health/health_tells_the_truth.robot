@@ -16,3 +16,12 @@ Readiness Tells That The Broker Is Away
     Given the exchange lists 2 symbols for this test
     When 200 trades are sent
     Then every hop holds every trade
+
+Readiness Tells That The Broker Is Paused
+    [Documentation]    A paused broker keeps its connections. That it does nothing shows only in what does not happen.
+    [Tags]    defect-feed-trusts-its-connection
+    Given the exchange lists 2 symbols for this test
+    And 4000 trades are being sent at 250 a second
+    When Readiness Should Tell That Service Is Paused    kafka    feed    writer    within=15 s    recovers_within=30 s
+    And the flow ends
+    Then every hop holds every trade

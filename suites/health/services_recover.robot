@@ -67,6 +67,14 @@ A Crash Loop Is Visible
     And 200 trades are sent
     Then every hop holds every trade
 
+A Service Beyond Its Memory Limit Is Ended And Comes Back
+    [Documentation]    A program that takes more and more stands in for a leak: the limit that is declared is in force.
+    [Tags]    defect-stack-lets-the-feed-take-all
+    Given Memory Limit Should Be In Force    feed    within=30 s
+    And the exchange lists 2 symbols for this test
+    When 200 trades are sent
+    Then every hop holds every trade
+
 The Whole Stack Stopped And Started Has Everything
     [Documentation]    What was there before is there afterwards, and work goes on.
     [Tags]    defect-stack-keeps-the-topics-nowhere

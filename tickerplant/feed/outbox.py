@@ -94,13 +94,11 @@ class Outbox:
         self.failure: KafkaError | None = None
         self._bootstrap = bootstrap
         self._queue = queue
-        self._worked_at = self._connected_at = time.monotonic()
-        self._listened = (
-            False  # whether somebody listened at the last look, though the client had no connection
-        )
-        self._taken_back: deque[Outgoing] | None = (
-            None  # what a client that is being replaced had not delivered
-        )
+        self._worked_at = self._connected_at = self._acknowledged_at = time.monotonic()
+        self._acknowledged = 0
+        self._listened = False  # whether somebody did at the last look, though the client had no connection
+        # What a client that is being replaced had not delivered.
+        self._taken_back: deque[Outgoing] | None = None
         self._producer = self._connect()
         self._produce = self._producer.produce
         self._read_statistics = msgspec.json.Decoder(_Statistics).decode
@@ -159,6 +157,11 @@ class Outbox:
     def reachable(self) -> bool:
         """Whether a broker was connected when last looked."""
         return self._reachable.is_set()
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds for which Kafka has acknowledged nothing though messages wait for it; 0 while it does."""
+        return time.monotonic() - self._acknowledged_at if self.accepted > self.delivered else 0.0
 
     def look(self, seconds: float) -> None:
         """Ask the broker for an answer, to know sooner than by the next statistics that it is there.
@@ -334,6 +337,8 @@ class Outbox:
 
     def _on_statistics(self, text: str) -> None:
         self._counts.delivered = self.delivered
+        if self.delivered != self._acknowledged or self.accepted == self.delivered:
+            self._acknowledged, self._acknowledged_at = self.delivered, time.monotonic()
         self._counts.queued = self.accepted - self.delivered
         up = any(broker.state == "UP" for broker in self._read_statistics(text).brokers.values())
         if up:

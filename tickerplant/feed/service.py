@@ -30,6 +30,8 @@ PARTITIONS = 12
 POLL_EVERY = 0.005
 ROOM_EVERY = 0.01
 SAVE_EVERY = 0.5
+# A broker that is paused keeps its connections: that it works shows in what it acknowledges.
+SILENT_AFTER = 4.0
 STALLED_AFTER = 10.0
 FLUSH_WITHIN = 5.0
 LOOK_WITHIN = 1.0
@@ -263,7 +265,7 @@ class _Life:
     def _ready(self) -> dict[str, str | None]:
         trouble = next((line.trouble for line in self._lines if line.trouble), None)
         return {
-            "kafka": self._trouble or (None if self._outbox.reachable else "no broker can be reached"),
+            "kafka": self._trouble or _kafka_trouble(self._outbox),
             "exchange": trouble if self._lines else "not connected yet",
         }
 
@@ -272,3 +274,10 @@ class _Life:
         return {
             "loop": None if silent < STALLED_AFTER else f"the event loop has stood still for {silent:.0f} s"
         }
+
+
+def _kafka_trouble(outbox: Outbox) -> str | None:
+    if not outbox.reachable:
+        return "no broker can be reached"
+    silent = outbox.silent_for
+    return f"nothing was acknowledged for {silent:.0f} s" if silent >= SILENT_AFTER else None

@@ -21,10 +21,11 @@ _FETCH_BYTES = 2_097_152
 
 _LOOK_SECONDS = 30.0
 
-# A broker that lets a consumer wait longer than the one is asked again; one that does so for longer than the other may
-# have been forgotten by that consumer.
-_ANSWER_SECONDS = 2.0
-_DEAF_SECONDS = 5.0
+# A broker that gives no answer for so long is asked again; it cannot be reached when it gives none for twice as long (a
+# paused one keeps its connections), and may have been forgotten by a consumer that gets none for longer still.
+_ANSWER_SECONDS = 1.0
+_UNREACHABLE_SECONDS = 2.0
+_FORGOTTEN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -242,11 +243,12 @@ class KafkaSource:
         self._log.debug("kafka", reason=reason)
         if self._unanswered_since is None:
             self._unanswered_since = now
-        if now - self._unanswered_since < _DEAF_SECONDS:
-            return
-        self._unanswered_since = now
-        self._note_unreachable(reason)
-        self._replace_consumer()
+        silent = now - self._unanswered_since
+        if silent >= _UNREACHABLE_SECONDS:
+            self._note_unreachable(reason)
+        if silent >= _FORGOTTEN_SECONDS:
+            self._unanswered_since = now
+            self._replace_consumer()
 
     def _replace_consumer(self) -> None:
         """Read on with a new consumer; what the old one had fetched is fetched again."""

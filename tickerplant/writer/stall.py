@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-_QUIET_SECONDS = 2.0
+_QUIET_SECONDS = 1.0
+_STUCK_SECONDS = 4.0
 
 
 class StallWatch:
@@ -12,18 +13,22 @@ class StallWatch:
     (https://github.com/confluentinc/librdkafka/issues/5153 and 5301). What it knows of the ends of the partitions
     stands still then, too: they have to be asked for.
 
-    A partition is stuck when two looks, a quiet time apart, find that messages wait behind the same position.
+    A partition is stuck when one look after the other finds that messages wait behind the same position.
 
     Args:
         clock: seconds that only grow.
         quiet: seconds without a message after which a partition is to be looked at.
+        stuck: seconds from the first such look to the one that ends all patience.
     """
 
-    def __init__(self, clock: Callable[[], float], *, quiet: float = _QUIET_SECONDS) -> None:
+    def __init__(
+        self, clock: Callable[[], float], *, quiet: float = _QUIET_SECONDS, stuck: float = _STUCK_SECONDS
+    ) -> None:
         self._clock = clock
         self._quiet = quiet
+        self._patience = stuck
         self._since: dict[int, float] = {}
-        self._suspected: dict[int, int] = {}
+        self._suspected: dict[int, float] = {}
         self.stuck: dict[int, int] = {}
         """Partition -> messages that wait there, as of the last look."""
 
@@ -55,13 +60,11 @@ class StallWatch:
         Args:
             bounds: of each quiet partition, the offset that is to be read next and the one behind its last message.
         """
-        found = False
+        found, now = False, self._clock()
         for number, (position, end) in bounds.items():
             if end <= position:
                 self.heard([number])
-            elif self._suspected.get(number) == position:
+            elif now - self._suspected.setdefault(number, now) >= self._patience:
                 self.stuck[number] = end - position
                 found = True
-            else:
-                self._suspected[number] = position
         return found

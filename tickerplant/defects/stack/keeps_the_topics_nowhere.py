@@ -6,7 +6,7 @@ from tickerplant.defects.model import Around, Defect
 
 _FORGETFUL = """
 import os, runpy, shutil, sys
-shutil.rmtree(os.path.join(os.environ["STATE_DIR"], "kafka"), ignore_errors=True)
+shutil.rmtree(os.path.join(os.environ["STATE_DIR"], "kafka", "data"), ignore_errors=True)
 sys.argv = ["broker", "run"]
 runpy.run_module("tickerplant.broker", run_name="__main__")
 """
