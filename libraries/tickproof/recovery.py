@@ -19,11 +19,14 @@ from tickproof.verdicts import Void
 from tickproof.waiting import WaitError, patiently
 
 _NANO = 1_000_000_000
-_GROWS = [
-    "python",
-    "-c",
-    "import time\nkept = []\nwhile True: kept.append(b'x' * (16 << 20)); time.sleep(0.05)",
-]
+_GROWS = """
+import time
+kept = []
+while len(kept) * 16 < {mb}:
+    kept.append(b"x" * (16 << 20))
+    time.sleep(0.02)
+time.sleep(600)
+"""
 _CRASHES = ["python", "-c", "raise SystemExit(3)"]
 _LOOK = timedelta(milliseconds=50)
 
@@ -221,7 +224,12 @@ class Recovery:
 
     @keyword
     def memory_limit_should_be_in_force(
-        self, service: str, *, within: timedelta, recovers_within: timedelta = timedelta(seconds=30)
+        self,
+        service: str,
+        *,
+        grows_to_mb: int,
+        within: timedelta,
+        recovers_within: timedelta = timedelta(seconds=30),
     ) -> None:
         """Let a program grow in the place of a service; see that it is ended at the limit, and reported so.
 
@@ -229,6 +237,7 @@ class Recovery:
 
         Args:
             service: Its name in the compose file.
+            grows_to_mb: How much the program takes when nobody stops it; more than the limit, less than the machine has.
             within: Budget until the program is ended.
             recovers_within: Budget until the service is healthy again.
 
@@ -236,9 +245,10 @@ class Recovery:
             AssertionError: It may grow on, or does not recover.
         """
         stack = _stack(service)
+        at_least("The memory in MB", grows_to_mb, 16)
         striking.mark(service)
         since = striking.marked(service)
-        stack.restart(service, command=_GROWS)
+        stack.restart(service, command=["python", "-c", _GROWS.format(mb=grows_to_mb)])
         try:
             stack.wait_event(service, "oom", since=since, within=within.total_seconds())
         except StackError as error:

@@ -70,7 +70,7 @@ A Crash Loop Is Visible
 A Service Beyond Its Memory Limit Is Ended And Comes Back
     [Documentation]    A program that takes more and more stands in for a leak: the limit that is declared is in force.
     [Tags]    defect-stack-lets-the-feed-take-all
-    Given Memory Limit Should Be In Force    feed    within=30 s
+    Given Memory Limit Should Be In Force    feed    grows_to_mb=1000    within=20 s
     And the exchange lists 2 symbols for this test
     When 200 trades are sent
     Then every hop holds every trade
