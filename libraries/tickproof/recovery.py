@@ -237,7 +237,7 @@ class Recovery:
 
         Args:
             service: Its name in the compose file.
-            grows_to_mb: How much the program takes when nobody stops it; more than the limit, less than the machine has.
+            grows_to_mb: What the program takes when nobody stops it: more than the limit, less than the machine has.
             within: Budget until the program is ended.
             recovers_within: Budget until the service is healthy again.
 
