@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tickproof import session
 from tickproof.clock import now_ns
-from tickproof.evidence import replay, tables
+from tickproof.evidence import lifelines, replay, tables
 from tickproof.evidence.tables import Html
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.kafka import KafkaProbe
@@ -38,7 +38,14 @@ def evidence() -> str:
         rows.append(("replay", replay.command(place.source, place.title, variables)))
         rows.append(("the same again", "symbols (those that are free), prices, sizes, sides, order and pace"))
         rows.append(("not the same", "event times begin when it runs; trade ids go on where a symbol stands"))
-    return tables.html("Replay", ("what", "how"), rows)
+    return Html(f"{_lives(run)}{tables.html('Replay', ('what', 'how'), rows)}")
+
+
+def _lives(run: session.Session) -> Html:
+    """Show how each service was while the test ran, where one was not well."""
+    if not run.started or (since := run.stack_mark) is None:
+        return Html("")
+    return lifelines.picture(run.stack.events(), since, now_ns())
 
 
 def services() -> str:

@@ -97,6 +97,8 @@ class Recovery:
         """
         some("service", services)
         stack = _stack(*services)
+        for name in services:
+            striking.mark(name)
         before = stack.events()[-1].n
         began = time.monotonic()
         with _frozen(stack, services):

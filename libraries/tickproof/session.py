@@ -278,6 +278,12 @@ class Session:
         """Return the symbols of the test (or of its suite) that runs now."""
         return tuple(leased.symbol for leased in self._scenes[-1].symbols) if self._scenes else ()
 
+    @property
+    def stack_mark(self) -> int | None:
+        """Return the number of the stack's last event before the test that runs now; None where it has no scene."""
+        mine = bool(self._scenes) and self._scenes[-1].place is self.place
+        return self._scenes[-1].marks.stack if mine else None
+
     def own_scene(self) -> Scene:
         """Return the scene of the test (or suite setup) that runs now; open it if need be."""
         stack, place = self.stack, self.place

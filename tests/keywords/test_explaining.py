@@ -72,7 +72,7 @@ class NoLake(Lake):
 def run(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     run = SimpleNamespace(
         started=True, stack=Stack(), target=TARGET, lake=Lake(), place=PLACE, leased=(), seed=7, form="quick",
-        target_named="toy", seam=None,
+        target_named="toy", seam=None, stack_mark=None,
     )  # fmt: skip
     monkeypatch.setattr(session, "current", lambda: run)
     monkeypatch.setattr(explaining, "now_ns", lambda: NOW_NS)
