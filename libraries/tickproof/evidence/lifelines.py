@@ -78,6 +78,8 @@ def spans(events: Sequence[StackEvent], since: int, until_ns: int) -> list[Span]
             begin[event.service] = event.at_ns
         state[event.service] = after
     found += [Span(name, how, begin.get(name, start), until_ns) for name, how in state.items()]
+    order = list(state)
+    found.sort(key=lambda span: (order.index(span.service), span.begin))
     return [span for span in found if span.end > span.begin]
 
 
