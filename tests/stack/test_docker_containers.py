@@ -10,8 +10,8 @@ import pytest
 from common.waits import until
 from tickproof.stack.children import Children
 from tickproof.stack.docker.container import Container, Containers
+from tickproof.stack.life import Override, Surroundings
 from tickproof.stack.model import HealthCheck, Restart, ServicePlan
-from tickproof.stack.service import Override, Surroundings
 from tickproof.stack.timeline import Timeline
 
 

@@ -11,10 +11,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tickproof.stack.errors import StackError
-from tickproof.stack.service import Override, Service
+from tickproof.stack.life import Life, Override
 
 if TYPE_CHECKING:
-    from tickproof.stack.docker.container import Container
     from tickproof.stack.supervisor import Supervisor
 
 Reply = dict[str, Any]
@@ -142,7 +141,7 @@ class Control:
         await self._service(request).resume()
         return {}
 
-    def _service(self, request: Reply) -> "Service | Container":
+    def _service(self, request: Reply) -> Life:
         services = self._supervisor.services
         if self._supervisor.is_ending:
             raise StackError("The stack goes down.")

@@ -5,82 +5,40 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tickproof.clock import now_ns
 from tickproof.stack import checks, interpolation, processes
-from tickproof.stack.children import Child, Children
+from tickproof.stack.children import Child
 from tickproof.stack.errors import StackError
 from tickproof.stack.health import Health
+from tickproof.stack.life import Life, Override, Surroundings
 from tickproof.stack.model import PREPARATION_FAILED, Probe, ServicePlan, ServiceState
 from tickproof.stack.preparation import PreparationFailed, prepare
 from tickproof.stack.restarts import RestartPolicy
-from tickproof.stack.timeline import Timeline
-
-if TYPE_CHECKING:
-    from tickproof.stack.docker.container import Container
 
 
-@dataclass
-class Surroundings:
-    """What all services of a run share."""
-
-    folder: Path
-    variables: dict[str, str]
-    timeline: Timeline
-    children: Children
-    services: "dict[str, Service | Container]"
-    failed: Callable[[BaseException], None]
-    announced: Callable[[Path], None]
-    ending: bool = False
-
-
-@dataclass(frozen=True)
-class Override:
-    """Another command or more environment for a service."""
-
-    command: tuple[str, ...] | None
-    environment: Mapping[str, str]
-
-
-class Service:
-    """One service of the stack. All methods run in the supervisor's event loop."""
+class Service(Life):
+    """One service that is a process of this machine."""
 
     def __init__(self, plan: ServicePlan, around: Surroundings) -> None:
         """Create the service; it does not run yet."""
-        self.plan = plan
-        self.exit_code: int | None = None
+        super().__init__(plan, around)
         self.health: Health | None = None
-        self._around = around
         self._policy = RestartPolicy(plan.restart)
-        self._override: Override | None = None
         self._child: Child | None = None
-        self._started_once = False
-        self._stopping = False
         self._out_of_memory = ""
         self._next: asyncio.Task[None] | None = None
         self._monitor: asyncio.Task[None] | None = None
         self._members: tuple[float, list[int]] = (0.0, [])
-        self._become("created")
-        self._note("created")
 
     # What it is
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it is as a started stack should have it."""
-        return self.describe(measured=False).is_well
-
-    def fulfils(self, condition: str) -> bool:
-        """Tell whether a condition that another service waits for is met."""
-        if condition == "service_started":
-            return self._started_once
-        if condition == "service_healthy":
-            return self.is_ready
-        return self.state == "exited" and self.exit_code == 0
+    def pid(self) -> int | None:
+        """Its main process; None when there is none."""
+        return self._child.pid if self._child else None
 
     def describe(self, *, measured: bool = True) -> ServiceState:
         """Return how it stands now; `measured` tells whether to look how much memory it uses."""
@@ -88,7 +46,7 @@ class Service:
             name=self.plan.name,
             state=self.state,
             health=self.health.status if self.health else None,
-            pid=self._child.pid if self._child else None,
+            pid=self.pid,
             restarts=self._policy.count,
             exit_code=self.exit_code,
             since_ns=self._since_ns,
@@ -300,15 +258,6 @@ class Service:
         if self._child is None:
             raise StackError(f"{self.plan.name} does not run ({self._reason or self.state}).")
         return self._child
-
-    def _become(self, state: str, reason: str = "") -> None:
-        self.state, self._reason, self._since_ns = state, reason, now_ns()
-
-    def _note(
-        self, what: str, *, pid: int | None = None, exit_code: int | None = None, detail: str = ""
-    ) -> None:
-        pid = pid or (self._child.pid if self._child else None)
-        self._around.timeline.add(self.plan.name, what, pid=pid, exit_code=exit_code, detail=detail)
 
     def _health_reason(self) -> str:
         return (

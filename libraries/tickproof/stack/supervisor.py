@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from tickproof.stack import folders, processes
 from tickproof.stack.children import Children
 from tickproof.stack.control import Control
+from tickproof.stack.life import Life, Surroundings
 from tickproof.stack.model import ServicePlan, StackPlan
-from tickproof.stack.service import Service, Surroundings
+from tickproof.stack.service import Service
 from tickproof.stack.timeline import Timeline
 
 if TYPE_CHECKING:
-    from tickproof.stack.docker.container import Container, Containers
+    from tickproof.stack.docker.container import Containers
 
 _MEMORY_EVERY = 0.1
 _GRACE_ABANDONED = 1.0
@@ -40,7 +41,7 @@ class Supervisor:
         self.over = asyncio.Event()
         self.timeline = Timeline(folder / "events.jsonl")
         self.variables = dict(plan.variables)
-        self.services: dict[str, Service | Container] = {}
+        self.services: dict[str, Life] = {}
         self._around = Surroundings(
             folder, self.variables, self.timeline, Children(), self.services, self._failed, self._announced
         )
@@ -57,7 +58,7 @@ class Supervisor:
 
         return Containers(Engine(self.folder, Path(plan.containers), self.variables), self._around)
 
-    def _made(self, plan: ServicePlan) -> "Service | Container":
+    def _made(self, plan: ServicePlan) -> Life:
         if self._containers is None or plan.companion:
             return Service(plan, self._around)
         from tickproof.stack.docker.container import Container  # noqa: PLC0415 - same

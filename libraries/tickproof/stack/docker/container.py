@@ -11,12 +11,11 @@ from typing import Any
 
 import psutil
 
-from tickproof.clock import now_ns
 from tickproof.stack import processes
 from tickproof.stack.docker.engine import Engine
 from tickproof.stack.errors import StackError
+from tickproof.stack.life import Life, Override, Surroundings
 from tickproof.stack.model import ServicePlan, ServiceState
-from tickproof.stack.service import Override, Surroundings
 
 EXCHANGE = "exchange"
 
@@ -60,43 +59,28 @@ class Containers:
             service.hear(event["Action"], event["Actor"]["ID"], attributes)
 
 
-class Container:
-    """One service. All methods but the log's run in the supervisor's event loop."""
+class Container(Life):
+    """One service that is a container. All methods but the log's run in the supervisor's event loop."""
 
     def __init__(self, plan: ServicePlan, around: Surroundings, containers: Containers) -> None:
-        self.plan = plan
-        self.exit_code: int | None = None
-        self._around = around
+        super().__init__(plan, around)
         self._containers = containers
         self._engine = containers.engine
         self._id = ""
         self._pid: int | None = None
         self._restarts = 0
         self._health = "starting" if plan.health else None
-        self._started_once = False
-        self._stopping = False
         self._out_of_memory = False
         self._asked = ""
-        self._override: Override | None = None
         self._next: asyncio.Task[None] | None = None
         self._members: tuple[float, list[int]] = (0.0, [])
-        self._become("created")
-        self._note("created")
 
     # What it is
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it is as a started stack should have it."""
-        return self.describe(measured=False).is_well
-
-    def fulfils(self, condition: str) -> bool:
-        """Tell whether a condition that another service waits for is met."""
-        if condition == "service_started":
-            return self._started_once
-        if condition == "service_healthy":
-            return self.is_ready
-        return self.state == "exited" and self.exit_code == 0
+    def pid(self) -> int | None:
+        """Its main process, as this machine numbers it; None when there is none."""
+        return self._pid
 
     def describe(self, *, measured: bool = True) -> ServiceState:
         """Return how it stands now; `measured` tells whether to look how much memory it uses."""
@@ -245,10 +229,13 @@ class Container:
         if self._pid is None:
             raise StackError(f"{self.plan.name} does not run ({self._reason or self.state}).")
         events = len(self._around.timeline.events)
-        if os.geteuid() == 0:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
-                os.kill(self._pid, signal.SIGKILL)
-        else:  # all of its processes but the first, which ends when they do
+        try:
+            os.kill(self._pid, signal.SIGKILL)
+        except ProcessLookupError:  # it has just ended by itself
+            pass
+        except (
+            PermissionError
+        ):  # somebody else's: all of its processes but the first, which ends when they do
             await self._do("exec_run", ["python", "-c", "import os; os.kill(-1, 9)"])
         await self._heard("died", since=events)
 
@@ -302,16 +289,6 @@ class Container:
             raise StackError(
                 f"{self.plan.name}: the engine did not say within {_HEARD_WITHIN:g} s that it was done."
             ) from None
-
-    def _become(self, state: str, reason: str = "") -> None:
-        self.state, self._reason, self._since_ns = state, reason, now_ns()
-
-    def _note(
-        self, what: str, *, pid: int | None = None, exit_code: int | None = None, detail: str = ""
-    ) -> None:
-        self._around.timeline.add(
-            self.plan.name, what, pid=pid or self._pid, exit_code=exit_code, detail=detail
-        )
 
 
 _HEARD_WITHIN = 10.0

@@ -147,6 +147,8 @@ class Engine:
         (self._folder / folders.PROJECT).write_text(self.project, encoding="utf-8")
         services = json.loads(_config(self._compose, self._variables, "--format", "json"))["services"]
         self._lay_folders(services)
+        if os.geteuid():
+            self._run_as_us(services)
         if not knows_start_interval(self.client.version()):
             self._spare_old_engine(services)
         await self._run("up", "-d", "--no-build", "--pull", "never")
@@ -209,6 +211,13 @@ class Engine:
                     place.mkdir(parents=True, exist_ok=True)
                     _give(place, user)
 
+    def _run_as_us(self, services: Mapping[str, Any]) -> None:
+        """Let services run as the user that we are: no other could be given folders, nor be killed from outside."""
+        us = f"{os.getuid()}:{os.getgid()}"
+        file = self._folder / "user.override.json"
+        file.write_text(json.dumps({"services": {name: {"user": us} for name in services}}), encoding="utf-8")
+        self._files.append(file)
+
     def _spare_old_engine(self, services: Mapping[str, Any]) -> None:
         """Take away what engines before 25 refuse: a health check's start_interval."""
         lines = [
@@ -235,8 +244,7 @@ class Engine:
 
 
 def _give(place: Path, user: str) -> None:
+    """Give a folder to the user of an image; to do so we must be root, else services run as us."""
     if os.geteuid() == 0 and user.isdecimal():
         for path in (place, *place.rglob("*")):
             os.chown(path, int(user), -1)
-    else:
-        place.chmod(0o777)
