@@ -7,7 +7,7 @@ import yaml
 from robot.api.deco import keyword, library
 
 from tickproof import session
-from tickproof.misuse import one_of
+from tickproof.misuse import one_of, some
 from tickproof.verdicts import Void
 
 Declared = Mapping[str, Any]
@@ -40,6 +40,34 @@ class DeclaredStack:
         broken = [f"{name} ({why})" for name, service in _services().items() if (why := keeps(service))]
         if broken:
             raise AssertionError(f"Every service should declare {what}, but not so: {', '.join(broken)}.")
+
+    @keyword
+    def service_should_have_started_after(self, service: str, *others: str) -> None:
+        """See by the stack's timeline that a service was first started after those that it needs.
+
+        Args:
+            service: Its name in the compose file.
+            others: Names of those that it needs.
+
+        Raises:
+            AssertionError: It was started before one of them.
+            Void: One was never started.
+        """
+        some("service that it needs", others)
+        started: dict[str, int] = {}
+        for event in session.current().stack.events():
+            if event.what == "started":
+                started.setdefault(event.service, event.at_ns)
+        for name in (service, *others):
+            one_of("service", name, _services())
+            if name not in started:
+                raise Void(f"{name} was never started.")
+        for name in others:
+            if started[service] < started[name]:
+                raise AssertionError(
+                    f"{service} should be started after {name}, but it was started "
+                    f"{(started[name] - started[service]) / 1e9:.2f} s before."
+                )
 
 
 def _services() -> dict[str, Declared]:

@@ -50,3 +50,9 @@ No Port Is Open To The World
 Each Service Has An Init Process
     [Tags]    defect-stack-forgets-init
     Every Service Should Declare    an init process
+
+Services Start After What They Need
+    [Documentation]    The timeline proves it: who needs the broker was not started before it.
+    [Tags]    defect-stack-starts-all-at-once
+    Service Should Have Started After    feed    kafka
+    Service Should Have Started After    writer    kafka

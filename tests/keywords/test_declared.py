@@ -10,6 +10,7 @@ import yaml
 from tickproof import session
 from tickproof.declared import PROMISES, DeclaredStack
 from tickproof.misuse import MisuseError
+from tickproof.stack import StackEvent
 from tickproof.verdicts import Void
 
 COMPOSE = yaml.safe_load(
@@ -72,3 +73,19 @@ def test_nothing_declared_is_no_proof(monkeypatch: pytest.MonkeyPatch, tmp_path:
     path.write_text("services: {}", encoding="utf-8")
     with pytest.raises(Void, match="declares no service"):
         declared(monkeypatch, path).every_service_should_declare("bounded logs")
+
+
+def test_who_started_first_is_told_by_the_timeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "compose.yaml"
+    path.write_text("services: {feed: {}, kafka: {}, api: {}}", encoding="utf-8")
+    told = [("kafka", "started", 2), ("feed", "started", 1), ("feed", "started", 3), ("api", "created", 0)]
+    events = [StackEvent(n, at * 10**9, service, what) for n, (service, what, at) in enumerate(told, 1)]
+    keyword = declared(monkeypatch, path)
+    session.current().stack = SimpleNamespace(events=lambda: events)
+    keyword.service_should_have_started_after("kafka", "feed")
+    with pytest.raises(AssertionError, match=r"feed should be started after kafka, but .* 1\.00 s before"):
+        keyword.service_should_have_started_after("feed", "kafka")
+    with pytest.raises(Void, match="api was never started"):
+        keyword.service_should_have_started_after("feed", "api")
+    with pytest.raises(MisuseError, match="There is no service lake; allowed: feed, kafka, api"):
+        keyword.service_should_have_started_after("feed", "lake")

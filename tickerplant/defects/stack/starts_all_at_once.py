@@ -1,0 +1,22 @@
+"""The feed does not wait for the broker to be started."""
+
+from typing import Any
+
+from tickerplant.defects.model import Around, Defect
+
+
+def _wrap(service: dict[str, Any], _: Around) -> dict[str, Any]:
+    service.pop("depends_on")
+    return service
+
+
+DEFECT = Defect(
+    id="stack-starts-all-at-once",
+    family="declarations",
+    incident="After a power cut all start at the same time: whoever is quicker than its neighbour gives up on it.",
+    service="stack",
+    part="feed",
+    wrap=_wrap,
+    kills=("Health.The Stack Is As Declared.Services Start After What They Need",),
+    says=r"feed should be started after kafka, but it was started",
+)
