@@ -51,7 +51,8 @@ class Around:
 
     Attributes:
         reached: To be called whenever the defect acts.
-        service: The assembled service, where the part lives in one that exists before it (the feed); else None.
+        service: The assembled service, where the part lives in one that exists before it (the feed); of the stack, the
+            whole compose document; else None.
     """
 
     reached: Reached

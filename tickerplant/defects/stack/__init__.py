@@ -24,7 +24,7 @@ def change(defect: Defect, document: Document, reached: Reached) -> Document:
     service = changed.get("services", {}).get(defect.part)
     if service is None:
         raise BindingError(f"The compose file has no service {defect.part} any more.")
-    defect.wrap(service, Around(reached))
+    defect.wrap(service, Around(reached, changed))
     if changed == document:
         raise BindingError(f"{defect.id} changes nothing of the compose file.")
     reached()

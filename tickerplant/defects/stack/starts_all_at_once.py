@@ -5,8 +5,10 @@ from typing import Any
 from tickerplant.defects.model import Around, Defect
 
 
-def _wrap(service: dict[str, Any], _: Around) -> dict[str, Any]:
+def _wrap(service: dict[str, Any], around: Around) -> dict[str, Any]:
     service.pop("depends_on")
+    # The broker is the slowest to start; here it is so every time.
+    around.service["services"]["kafka"]["depends_on"] = {"api": {"condition": "service_started"}}
     return service
 
 
