@@ -13,6 +13,7 @@ from tickproof.observing import sent_so_far
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.metrics import read_metrics
 from tickproof.stack import StackError
+from tickproof.striking import brought_back
 from tickproof.verdicts import Void
 from tickproof.waiting import WaitError, patiently
 
@@ -46,9 +47,7 @@ class Health:
             AssertionError: One says that it is ready all the time, ends, or does not recover.
         """
         stack = session.current().stack
-        _readiness_follows(
-            service, dependants, within, recovers_within, "stopped", harm=stack.stop, mend=stack.start
-        )
+        _readiness_follows(service, dependants, within, recovers_within, "stopped", harm=stack.stop)
 
     @keyword
     def readiness_should_tell_that_service_is_paused(
@@ -75,9 +74,7 @@ class Health:
             stack.pause(name)
             striking.struck(flow, striking.expect(name, "paused", within=timedelta(seconds=5)))
 
-        _readiness_follows(
-            service, dependants, within, recovers_within, "paused", harm=freeze, mend=stack.resume
-        )
+        _readiness_follows(service, dependants, within, recovers_within, "paused", harm=freeze)
 
     @keyword
     def remember_figures(self) -> None:
@@ -201,9 +198,8 @@ def _readiness_follows(
     how: str,
     *,
     harm: Callable[[str], None],
-    mend: Callable[[str], None],
 ) -> None:
-    """Harm a service; see that each dependant says so, lives on, and recovers once the service is mended."""
+    """Harm a service; see that each dependant says so, lives on, and recovers once the service is back."""
     stack = session.current().stack
     if not dependants:
         raise MisuseError("Name the services that cannot work without it, such as feed and writer.")
@@ -211,7 +207,7 @@ def _readiness_follows(
     for name in (service, *dependants):
         one_of("service", name, known)
     restarts = {state.name: state.restarts for state in stack.status()}
-    try:
+    with brought_back(stack, service):
         harm(service)
         began = time.monotonic()
         for name in dependants:
@@ -219,8 +215,6 @@ def _readiness_follows(
             logger.info(
                 f"{name} was found not ready {time.monotonic() - began:.1f} s after {service} was {how}."
             )
-    finally:
-        mend(service)
     began = time.monotonic()
     try:
         stack.wait_healthy(within=recovers_within.total_seconds())

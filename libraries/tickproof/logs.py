@@ -61,6 +61,8 @@ class Logs:
                 logger.info(SECRETS.redact(each))
             more = f" (and {len(found) - 1} more such lines, see the log)" if len(found) > 1 else ""
             raise AssertionError(SECRETS.redact(found[0]) + more)
+        if not lines:
+            raise Void("no service wrote a line, so there was nothing to judge.")
         logger.info(f"{lines} lines were written; all are structured, none tells of an error.")
 
 

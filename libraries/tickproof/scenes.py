@@ -115,6 +115,7 @@ class Scene:
         counters: What each service had counted when figures were remembered.
         memory: What each service took then, in bytes.
         logs: How far each log went when logs were remembered, in bytes.
+        finished: How many plans the story has waited for.
     """
 
     place: Place
@@ -138,6 +139,7 @@ class Scene:
     counters: dict[str, float] | None = None
     memory: dict[str, int] = field(default_factory=dict)
     logs: dict[Path, int] | None = None
+    finished: int = 0
 
     @property
     def symbols(self) -> tuple[LeasedSymbol, ...]:
@@ -191,3 +193,4 @@ class Scene:
         """
         for sending in self.sendings:
             sending.play.wait(sending.within)
+        self.finished = len(self.sendings)

@@ -1,10 +1,14 @@
 """A fault as a keyword sets it: at the right moment of a flow, and proved by the stack's timeline."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+
+from robot.api import logger
 
 from tickproof import session
 from tickproof.scenes import Sending, Strike
-from tickproof.stack import StackError, StackEvent
+from tickproof.stack import Stack, StackError, StackEvent
 from tickproof.verdicts import Void
 from tickproof.waiting import patiently
 
@@ -13,11 +17,17 @@ UNDER_WAY = 0.2
 
 
 def flow_under_way() -> Sending | None:
-    """Wait until a fifth of the plan that is being sent is out, so that a fault hits it; None: nothing is sent."""
+    """Wait until a fifth of the plan that is being sent is out, so that a fault hits it; None: nothing is sent.
+
+    Raises:
+        Void: A flow was begun for the fault to hit, and is over already.
+    """
     scene = session.current().own_scene()
-    if not scene.sendings or scene.flow().play.progress().state != "running":
+    if scene.finished == len(scene.sendings):
         return None
     flow = scene.flow()
+    if flow.play.progress().state != "running":
+        raise Void("the flow was over before the fault, so nothing was survived; send more, or slower.")
     patiently(
         flow.play.progress,
         until=lambda now: now.sent >= UNDER_WAY * now.total,
@@ -61,3 +71,27 @@ def expect(service: str, what: str, *, within: timedelta) -> StackEvent:
         )
     except StackError as error:
         raise Void(f"the fault had no effect: {service} should have {what}. {error}") from None
+
+
+@contextmanager
+def brought_back(stack: Stack, *services: str) -> Iterator[None]:
+    """Let services go on that are paused or stopped in the end, also when something failed on the way."""
+    try:
+        yield
+    except BaseException:
+        for name in services:
+            try:
+                _bring_back(stack, name)
+            except StackError as error:  # what failed first is what is told
+                logger.warn(f"{name} could not be brought back: {error}")
+        raise
+    for name in services:
+        _bring_back(stack, name)
+
+
+def _bring_back(stack: Stack, service: str) -> None:
+    state = next(each.state for each in stack.status() if each.name == service)
+    if state == "paused":
+        stack.resume(service)
+    elif state == "exited":
+        stack.start(service)

@@ -1,13 +1,14 @@
 *** Settings ***
-Documentation    Services crash, freeze, are paused, are asked to end: the platform notices, heals by itself, and loses
-...              nothing.
+Documentation     Services crash, freeze, are paused, are asked to end: the platform notices, heals by itself, and loses
+...               nothing.
 
-Library          tickproof.recovery
-Resource         ../../resources/pipeline.resource
+Library           tickproof.recovery
+Resource          ../../resources/pipeline.resource
 
-Suite Setup      The platform is up
+Suite Setup       The platform is up
+Suite Teardown    Restart Changed Services
 
-Test Tags        health    quick    exclusive    destructive
+Test Tags         health    quick    exclusive    destructive
 
 
 *** Test Cases ***
@@ -41,7 +42,7 @@ Each Service Ends In Good Order Under Flow
     [Documentation]    Asked to end, a service ends by itself, within its grace period, and leaves no tail behind.
     [Tags]    defect-api-ends-with-an-error    defect-feed-does-not-hear-sigterm
     Given the exchange lists 3 symbols for this test
-    And 5000 trades are being sent at 500 a second
+    And 9000 trades are being sent at 500 a second
     When Service Should End In Good Order    writer
     And Service Should End In Good Order    api
     And Service Should End In Good Order    feed
@@ -70,7 +71,7 @@ A Crash Loop Is Visible
 A Service Beyond Its Memory Limit Is Ended And Comes Back
     [Documentation]    A program that takes more and more stands in for a leak: the limit that is declared is in force.
     [Tags]    defect-stack-lets-the-feed-take-all
-    Given Memory Limit Should Be In Force    feed    grows_to_mb=1000    within=20 s
+    Given Memory Limit Should Be In Force    feed    grows_to_mb=1300    within=20 s
     And the exchange lists 2 symbols for this test
     When 200 trades are sent
     Then every hop holds every trade

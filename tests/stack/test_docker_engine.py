@@ -112,3 +112,15 @@ def test_without_an_engine_it_stays_for_a_run_that_finds_one(
     assert (folder / folders.PROJECT).exists()
     monkeypatch.setattr(engine, "remove", lambda _project: ["a"])
     assert len(folders.clean()) == 1
+
+
+@pytest.mark.parametrize(
+    ("stamp", "seconds"),
+    [
+        ("2026-11-27T12:00:00.123456789Z", 1795780800.123456),
+        ("2026-11-27T13:00:00.5+01:00", 1795780800.5),
+        ("2026-11-27T12:00:00Z", 1795780800.0),
+    ],
+)
+def test_the_stamps_of_the_engine_are_read(stamp: str, seconds: float) -> None:
+    assert engine._seconds(stamp) == seconds

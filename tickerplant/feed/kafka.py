@@ -1,5 +1,6 @@
 """What all of the feed's Kafka clients have in common, and the topics that the feed needs."""
 
+import time
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException
@@ -8,6 +9,9 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from tickerplant.service import Log
 
 ASK_WITHIN = 5.0
+# A client that was told by a broker about to end that there is no broker at all believes it for good
+# (https://github.com/confluentinc/librdkafka/issues/5301): after so many seconds in vain another one asks.
+FORGOTTEN_AFTER = 10.0
 
 # Quick to come back after the broker was away, and silent about it: `error_cb` tells us once.
 CLIENT = {
@@ -33,8 +37,11 @@ def create_topics(
         False when the service was asked to end before the broker answered.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap, **CLIENT}, logger=None)
-    told = False
+    made, told = time.monotonic(), False
     while True:
+        if time.monotonic() - made >= FORGOTTEN_AFTER:
+            admin = AdminClient({"bootstrap.servers": bootstrap, **CLIENT}, logger=None)
+            made = time.monotonic()
         wanted = [NewTopic(topic, number, 1) for topic, number in partitions.items()]
         try:
             admin.list_topics(timeout=1)

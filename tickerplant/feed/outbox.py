@@ -96,7 +96,8 @@ class Outbox:
         self._queue = queue
         self._worked_at = self._connected_at = self._acknowledged_at = time.monotonic()
         self._acknowledged = 0
-        self._listened = False  # whether somebody did at the last look, though the client had no connection
+        self._looks = 0
+        self._listened = -1  # the number of the last look at which somebody listened
         # What a client that is being replaced had not delivered.
         self._taken_back: deque[Outgoing] | None = None
         self._producer = self._connect()
@@ -226,10 +227,15 @@ class Outbox:
         """
         self._connected_at = now
         self._note_unreachable("no broker is connected")
-        listens = _listens(self._bootstrap)
-        if listens and self._listened:
+        if self._looks and self._listened == self._looks:
             self._replace_client()
-        self._listened = listens
+        self._looks += 1
+        # Finding an address may take long, and the loop has other things to do.
+        threading.Thread(target=self._listen, args=(self._looks,), name="broker-look", daemon=True).start()
+
+    def _listen(self, look: int) -> None:
+        if _listens(self._bootstrap):
+            self._listened = look
 
     def _replace_client(self) -> None:
         """Hand all that was not delivered to a new client, before what waits already."""
@@ -350,7 +356,7 @@ class Outbox:
             self._log.warning("kafka_unreachable", reason=reason)
 
     def _note_reachable(self) -> None:
-        self._connected_at, self._listened = time.monotonic(), False
+        self._connected_at, self._listened = time.monotonic(), -1
         if not self._reachable.is_set():
             self._reachable.set()
             self._log.info("kafka_reachable")

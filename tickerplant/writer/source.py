@@ -124,6 +124,7 @@ class KafkaSource:
         try:
             topics = self._consumer.list_topics(self._topic, timeout=1.0).topics
         except kafka.KafkaException as error:
+            self._unanswered(error)
             raise TopicMissingError(f"the broker does not answer: {error.args[0].str()}") from error
         found = topics[self._topic]
         if found.error is not None or not found.partitions:
@@ -223,14 +224,18 @@ class KafkaSource:
         """Ask how far the partitions go from which nothing came; take another consumer if this one is stuck."""
         self._watch.put_off(quiet)
         try:
-            first, end = (self._bounds(quiet, which) for which in (kafka.OFFSET_BEGINNING, kafka.OFFSET_END))
+            end = self._bounds(quiet, kafka.OFFSET_END)
+            # A partition of which nothing was read yet, or whose beginning was deleted, is read from its first offset.
+            behind = [number for number in end if end[number] > max(self._positions[number], 0)]
+            first = self._bounds(behind, kafka.OFFSET_BEGINNING) if behind else {}
         except kafka.KafkaException as error:
             self._unanswered(error)
             return
         self._note_reachable()
         waiting = {
-            number: (max(self._positions[number], first[number]), end[number])
-            for number in first.keys() & end.keys()
+            number: (max(self._positions[number], first.get(number, 0)), end[number])
+            for number in end
+            if number in first or number not in behind
         }
         if not self._watch.looked(waiting):
             return

@@ -243,6 +243,8 @@ class Service(Life):
         if self.state != "paused":
             return
         child.signal_all(signal.SIGCONT)
+        if self.plan.health:  # what was known before the pause is old
+            self.health = Health(self.plan.health, time.monotonic())
         self._become("running")
         self._note("resumed")
         self._watch_health()

@@ -1,4 +1,4 @@
-"""The feed does not wait for the broker to be started."""
+"""The writer does not wait for the broker to be started."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ DEFECT = Defect(
     family="declarations",
     incident="After a power cut all start at the same time: whoever is quicker than its neighbour gives up on it.",
     service="stack",
-    part="feed",
+    part="writer",
     wrap=_wrap,
     kills=("Health.The Stack Is As Declared.Services Start After What They Need",),
-    says=r"feed should be started after kafka, but it was started",
+    says=r"writer should be started after kafka, but it was started",
 )

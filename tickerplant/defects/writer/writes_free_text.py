@@ -29,4 +29,5 @@ DEFECT = Defect(
     wrap=_Chatty,
     kills=("Health.Logs Tell What Happened.A Sound Flow Leaves Sound Logs",),
     says=r"writer should write structured lines only",
+    restarted=True,
 )

@@ -242,8 +242,8 @@ class Container(Life):
     async def restart(self, override: Override | None) -> None:
         """Stop it and start it again; with another command or environment from a new container."""
         before = self._override
-        self._override = override
         await self.stop()
+        self._override = override
         if override is None and before is None:
             await self.start()
             return
@@ -265,9 +265,24 @@ class Container(Life):
 
     async def resume(self) -> None:
         """Let it go on after a pause."""
+        if self._pid is None:
+            raise StackError(f"{self.plan.name} does not run ({self._reason or self.state}).")
         if self.state == "paused":
             await self._do("unpause")
             await self._until(lambda: self.state == "running")
+            if self._health is not None:
+                self._health = "starting"  # what was known before the pause is old
+                self._next = asyncio.create_task(self._look_anew(time.time()))
+                self._next.add_done_callback(self._surface)
+
+    async def _look_anew(self, since: float) -> None:
+        """Take the result of the first health check after a moment: the engine tells of changes only."""
+        while self.state == "running" and self._health == "starting":
+            health = await asyncio.to_thread(self._engine.health, self.plan.name)
+            if health.checked >= since and health.status != "starting":
+                self._health = health.status
+                self._note(health.status)
+            await asyncio.sleep(_LOOK_EVERY)
 
     # Small parts
 
@@ -292,3 +307,4 @@ class Container(Life):
 
 
 _HEARD_WITHIN = 10.0
+_LOOK_EVERY = 0.1

@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tickproof.stack import failure, folders
 from tickproof.stack.errors import StackError, StackInputError
@@ -124,6 +125,13 @@ def _config(compose: Path, variables: Mapping[str, str], *words: str) -> str:
     return done.stdout
 
 
+class Checked(NamedTuple):
+    """What the last health check of a container gave, and when it ended (seconds since 1970)."""
+
+    status: str
+    checked: float
+
+
 class Engine:
     """One run's project.
 
@@ -147,7 +155,7 @@ class Engine:
         (self._folder / folders.PROJECT).write_text(self.project, encoding="utf-8")
         services = json.loads(_config(self._compose, self._variables, "--format", "json"))["services"]
         self._lay_folders(services)
-        if os.geteuid():
+        if os.geteuid() and not self._is_rootless():
             self._run_as_us(services)
         if not knows_start_interval(self.client.version()):
             self._spare_old_engine(services)
@@ -187,6 +195,12 @@ class Engine:
             raise StackError(f"{service} has no container.")
         return found[0]
 
+    def health(self, service: str) -> "Checked":
+        """Return the health of a service's container, and when it was last checked."""
+        state = self.container(service).attrs["State"].get("Health") or {}
+        ends = [each["End"] for each in state.get("Log") or [] if each.get("End")]
+        return Checked(state.get("Status", "starting"), max(map(_seconds, ends), default=0.0))
+
     async def do(self, service: str, what: str, *words: Any, **options: Any) -> None:  # noqa: ANN401 - the SDK's own
         """Let the SDK do something to the container of a service: stop, start, pause, ...
 
@@ -212,11 +226,19 @@ class Engine:
                     _give(place, user)
 
     def _run_as_us(self, services: Mapping[str, Any]) -> None:
-        """Let services run as the user that we are: no other could be given folders, nor be killed from outside."""
+        """Let services that write into our folders run as the user that we are: we could give them to no other."""
         us = f"{os.getuid()}:{os.getgid()}"
+        ours = {
+            name: {"user": us}
+            for name, service in services.items()
+            if "user" not in service and any(each["type"] == "bind" for each in service.get("volumes", ()))
+        }
         file = self._folder / "user.override.json"
-        file.write_text(json.dumps({"services": {name: {"user": us} for name in services}}), encoding="utf-8")
+        file.write_text(json.dumps({"services": ours}), encoding="utf-8")
         self._files.append(file)
+
+    def _is_rootless(self) -> bool:
+        return any("rootless" in option for option in self.client.info().get("SecurityOptions") or ())
 
     def _spare_old_engine(self, services: Mapping[str, Any]) -> None:
         """Take away what engines before 25 refuse: a health check's start_interval."""
@@ -244,7 +266,17 @@ class Engine:
 
 
 def _give(place: Path, user: str) -> None:
-    """Give a folder to the user of an image; to do so we must be root, else services run as us."""
+    """Give a folder to the user of an image, or, where we may not, to everybody."""
     if os.geteuid() == 0 and user.isdecimal():
         for path in (place, *place.rglob("*")):
             os.chown(path, int(user), -1)
+    else:
+        place.chmod(0o777)
+
+
+def _seconds(stamp: str) -> float:
+    """Return the seconds of the engine's RFC 3339 stamp, whose nanoseconds Python does not read."""
+    whole, _, rest = stamp.rstrip("Z").partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    zone = rest[len(digits) :] or ("+00:00" if stamp.endswith("Z") else "")
+    return datetime.fromisoformat(f"{whole}.{digits[:6]:0<6}{zone}").timestamp()
