@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
+from html import escape
+from pathlib import Path
 from typing import TypeVar
 
 from tickproof import session
@@ -36,9 +38,23 @@ def evidence() -> str:
         variables = {"TARGET": run.target_named, "FORM": run.form, "SEED": run.seed}
         variables |= {"SEAM": run.seam.id} if run.seam else {}
         rows.append(("replay", replay.command(place.source, place.title, variables)))
+        if (book := runbook(place.source)) is not None:
+            link = Html(f'<a href="{escape(book.as_uri())}">{escape(str(book))}</a>')
+            rows.append(("when it is red", link))
         rows.append(("the same again", "symbols (those that are free), prices, sizes, sides, order and pace"))
         rows.append(("not the same", "event times begin when it runs; trade ids go on where a symbol stands"))
     return Html(f"{_lives(run)}{tables.html('Replay', ('what', 'how'), rows)}")
+
+
+def runbook(source: Path) -> Path | None:
+    """Return the runbook of a suite's category, `docs/runbooks/<category>.md` beside the suites, if there is one.
+
+    Args:
+        source: The suite's file, in the folder of its category.
+    """
+    category = source.resolve().parent
+    book = category.parent.parent / "docs" / "runbooks" / f"{category.name}.md"
+    return book if book.is_file() else None
 
 
 def _lives(run: session.Session) -> Html:

@@ -196,3 +196,13 @@ def test_how_to_run_it_again(run: SimpleNamespace) -> None:
     ]
     run.seam = SimpleNamespace(id="seam-altered")
     assert "-v SEED:7 -v SEAM:seam-altered --test" in explaining.evidence()
+
+
+def test_the_runbook_lies_beside_the_suites(tmp_path: Path) -> None:
+    book = tmp_path / "docs" / "runbooks" / "health.md"
+    suite = tmp_path / "suites" / "health" / "services.robot"
+    assert explaining.runbook(suite) is None
+    book.parent.mkdir(parents=True)
+    book.touch()
+    assert explaining.runbook(suite) == book
+    assert explaining.runbook(tmp_path / "suites" / "pipeline" / "one.robot") is None
