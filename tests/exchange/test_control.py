@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import requests
 from common.waits import PATIENCE
-from conftest import Exchange, Market
+from exchange.conftest import Exchange, Market
 from tickproof.exchange.control import DEEDS
 from tickproof.exchange.plan import SCHEMA
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from common.waits import until
-from conftest import SOON, Exchange, Market
+from exchange.conftest import SOON, Exchange, Market
 from tickproof.exchange.client import ExchangeError
 from tickproof.exchange.leases import LeaseError, Leases, Owner
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pytest
 import websockets.exceptions
 from common.waits import PATIENCE, until
-from conftest import SOON, Market
+from exchange.conftest import SOON, Market
 from tickproof.exchange import actions
 from websockets.sync.client import ClientConnection, connect
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import requests
 from common.waits import PATIENCE
-from conftest import SOON, Exchange, Market
+from exchange.conftest import SOON, Exchange, Market
 from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 

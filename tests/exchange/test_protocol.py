@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import websockets.exceptions
 from common.waits import PATIENCE, until
-from conftest import SOON, Exchange, Market
+from exchange.conftest import SOON, Exchange, Market
 from tickproof.exchange import limits
 from websockets.sync.client import ClientConnection, connect
 

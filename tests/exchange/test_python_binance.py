@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 
 import pytest
-from conftest import SOON, Exchange, Market
+from exchange.conftest import SOON, Exchange, Market
 from tickproof.exchange import actions
 from tickproof.exchange.plan import Plan
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 import requests
 from common.waits import PATIENCE, until
-from conftest import SOON, Exchange, Market
+from exchange.conftest import SOON, Exchange, Market
 from tickproof.clock import now_ns
 from tickproof.exchange import actions, limits, symbols
 from tickproof.exchange.http11 import Request
