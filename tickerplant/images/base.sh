@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
 # Makes a base image of Debian's own packages, for machines that reach no image registry: `base.sh NAME:TAG`.
-# It stands in for python:3.11-slim. Needs root, debootstrap, and a Docker engine (DOCKER_HOST says which).
+# It stands in for python:3.11-slim. Needs root on Debian, and a Docker engine (DOCKER_HOST says which).
 set -euo pipefail
 
 tag=${1:?usage: base.sh NAME:TAG}
 refuse() { echo "base image: $*" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || refuse "must be made as root, or let BASE_IMAGE name one that a registry has"
-command -v debootstrap >/dev/null || refuse "needs debootstrap: apt-get install debootstrap"
+command -v apt-get >/dev/null || refuse "is made on Debian only; let BASE_IMAGE name one that a registry has"
+if ! command -v debootstrap >/dev/null; then
+  echo "base image: installing debootstrap"
+  DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends debootstrap >/dev/null \
+    || refuse "debootstrap could not be installed: apt-get install debootstrap"
+fi
 docker version >/dev/null 2>&1 || refuse "no Docker engine answers; start one, or set DOCKER_HOST"
 
 # From where apt itself takes its packages, so that a mirror set up on this machine is used here, too.
