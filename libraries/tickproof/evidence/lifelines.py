@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tickproof.evidence import tables
 from tickproof.evidence.charts import LEFT, RIGHT, WIDTH
 from tickproof.evidence.tables import Html
-from tickproof.stack import StackEvent
 
 ROW, BAR, TOP = 22, 14, 6
 MOST = 200
@@ -35,6 +34,22 @@ COLOURS: Mapping[str, str] = {
 }
 
 
+class Event(Protocol):
+    """What happened to a service: the n-th of the timeline, at a time in ns since 1970."""
+
+    @property
+    def n(self) -> int: ...  # noqa: D102 - said above
+
+    @property
+    def at_ns(self) -> int: ...  # noqa: D102 - said above
+
+    @property
+    def service(self) -> str: ...  # noqa: D102 - said above
+
+    @property
+    def what(self) -> str: ...  # noqa: D102 - said above
+
+
 class Span(NamedTuple):
     """A time in which a service did not change, in ns."""
 
@@ -53,7 +68,7 @@ class Outage(NamedTuple):
     end: int | None
 
 
-def spans(events: Sequence[StackEvent], since: int, until_ns: int) -> list[Span]:
+def spans(events: Sequence[Event], since: int, until_ns: int) -> list[Span]:
     """Cut the life of each service into spans.
 
     Args:
@@ -83,7 +98,7 @@ def spans(events: Sequence[StackEvent], since: int, until_ns: int) -> list[Span]
     return [span for span in found if span.end > span.begin]
 
 
-def outages(events: Sequence[StackEvent], since: int) -> list[Outage]:
+def outages(events: Sequence[Event], since: int) -> list[Outage]:
     """Return each time from the first sign that a service was not well until it was healthy again."""
     ill: dict[str, tuple[str, int]] = {}
     found = []
@@ -98,7 +113,7 @@ def outages(events: Sequence[StackEvent], since: int) -> list[Outage]:
     return found + [Outage(name, what, began, None) for name, (what, began) in ill.items()]
 
 
-def picture(events: Sequence[StackEvent], since: int, until_ns: int) -> Html:
+def picture(events: Sequence[Event], since: int, until_ns: int) -> Html:
     """Return the lives of all services as a picture, and a table of their recoveries; empty if none was ill.
 
     Args:

@@ -103,7 +103,7 @@ class Lane:
         if (
             not planted.own_stack
         ):  # whether or not the run gave anything: the next defect needs a sound platform
-            self.mend()
+            self._mend()
             control = self._control(planted.kills[:1], folder / "control")
         return Attack(
             tests=_of_suites(seen),
@@ -115,12 +115,17 @@ class Lane:
         )
 
     def mend(self) -> None:
-        """Let the service that was broken last run as configured."""
-        if self._broken is None or self._stack is None:
-            return
-        self._stack.restart(self._broken)
-        self._stack.wait_healthy([self._broken], within=_HEALTHY_WITHIN)
-        self._broken = None
+        """Let the service that was broken last run as configured, and wait until it does."""
+        mended = self._mend()
+        if mended is not None and self._stack is not None:
+            self._stack.wait_healthy([mended], within=_HEALTHY_WITHIN)
+
+    def _mend(self) -> str | None:
+        """Restart the service that was broken last; who runs a suite next waits there until it is healthy."""
+        mended, self._broken = self._broken, None
+        if mended is not None and self._stack is not None:
+            self._stack.restart(mended)
+        return mended
 
     def control(self) -> Tests:
         """Run a test of each part on the mended platform, and the naive one."""
