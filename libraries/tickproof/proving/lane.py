@@ -94,15 +94,15 @@ class Lane:
         marker = self._markers / ("seam" if planted.is_seam else planted.id)
         marker.unlink(missing_ok=True)
         named = [] if everything else [*planted.before, *planted.kills]
+        # Among all tests some restart services as configured, so that the defect has to be so.
+        own_stack = planted.own_stack or (everything and not planted.is_seam and self._stack is not None)
         try:
-            seen, broke_off = self._run_broken(planted, folder, marker, named), ""
+            seen, broke_off = self._run_broken(planted, folder, marker, named, own_stack=own_stack), ""
         except (RunBrokeOffError, StackError) as error:
             seen, broke_off = {}, f"the run broke off: {error}"
         reached = marker.exists()
         control: Tests = {}
-        if (
-            not planted.own_stack
-        ):  # whether or not the run gave anything: the next defect needs a sound platform
+        if not own_stack:  # whether or not the run gave anything: the next defect needs a sound platform
             self._mend()
             control = self._control(planted.kills[:1], folder / "control")
         return Attack(
@@ -132,11 +132,13 @@ class Lane:
         self.mend()
         return self._control(CONTROL, self._results / "control", SMOKE)
 
-    def _run_broken(self, planted: Planted, folder: Path, marker: Path, named: Sequence[str]) -> Tests:
+    def _run_broken(
+        self, planted: Planted, folder: Path, marker: Path, named: Sequence[str], *, own_stack: bool
+    ) -> Tests:
         target, seam = str(self._target.file), {}
         if planted.is_seam:
             seam = {"SEAM": planted.id}
-        elif planted.own_stack:
+        elif own_stack:
             target = str(own_target.write(self._target, planted, folder, marker))
         else:
             self._break(planted, marker)
