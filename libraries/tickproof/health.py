@@ -13,7 +13,6 @@ from tickproof.observing import sent_so_far
 from tickproof.probes.errors import HopUnreachableError
 from tickproof.probes.metrics import read_metrics
 from tickproof.stack import StackError
-from tickproof.striking import brought_back
 from tickproof.verdicts import Void
 from tickproof.waiting import WaitError, patiently
 
@@ -200,14 +199,11 @@ def _readiness_follows(
     harm: Callable[[str], None],
 ) -> None:
     """Harm a service; see that each dependant says so, lives on, and recovers once the service is back."""
-    stack = session.current().stack
     if not dependants:
         raise MisuseError("Name the services that cannot work without it, such as feed and writer.")
-    known = [state.name for state in stack.status()]
-    for name in (service, *dependants):
-        one_of("service", name, known)
+    stack = striking.stack_with(service, *dependants)
     restarts = {state.name: state.restarts for state in stack.status()}
-    with brought_back(stack, service):
+    with striking.brought_back(stack, service):
         harm(service)
         began = time.monotonic()
         for name in dependants:

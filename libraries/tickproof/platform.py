@@ -162,8 +162,7 @@ class Platform:
             Void: It did not die, so nothing was proved.
             AssertionError: It died and did not come back in time.
         """
-        stack = session.current().stack
-        one_of("service", service, [state.name for state in stack.status()])
+        stack = striking.stack_with(service)
         deadline = time.monotonic() + within.total_seconds()
         died = striking.expect(service, "died", within=within)
         try:

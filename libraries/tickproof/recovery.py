@@ -15,7 +15,7 @@ from robot.api.deco import keyword, library
 
 from tickproof import session, striking
 from tickproof.clock import now_ns
-from tickproof.misuse import at_least, one_of, some
+from tickproof.misuse import at_least, some
 from tickproof.stack import ServiceState, Stack, StackError, StackEvent
 from tickproof.verdicts import Void
 from tickproof.waiting import WaitError, patiently
@@ -61,7 +61,7 @@ class Recovery:
             Void: It did not freeze.
             AssertionError: One service is not healthy in time.
         """
-        stack = _stack(service)
+        stack = striking.stack_with(service)
         at_least("The seconds of a pause", lasting.total_seconds(), 0.1)
         flow = striking.flow_under_way()
         striking.mark(service)
@@ -93,16 +93,15 @@ class Recovery:
             AssertionError: One is called healthy all the time, or does not recover.
         """
         some("service", services)
-        stack = _stack(*services)
+        stack = striking.stack_with(*services)
         for name in services:
             striking.mark(name)
         before = stack.events()[-1].n
-        began = time.monotonic()
+        began, deadline = time.monotonic(), _deadline(within)
         with _frozen(stack, services):
             for name in services:
-                left = max(began + within.total_seconds() - time.monotonic(), 0.1)
                 try:
-                    found = stack.wait_event(name, "unhealthy", since=before, within=left)
+                    found = stack.wait_event(name, "unhealthy", since=before, within=_left(deadline))
                 except StackError as error:
                     raise AssertionError(
                         f"{name} should be found unhealthy within {within.total_seconds():g} s of being frozen, "
@@ -126,15 +125,14 @@ class Recovery:
         Raises:
             AssertionError: It had to be killed, or ended with another code, or does not come back.
         """
-        stack = _stack(service)
+        stack = striking.stack_with(service)
         flow = striking.flow_under_way()
         striking.mark(service)
         asked = now_ns()
         with striking.brought_back(stack, service):
             stack.stop(service)
             stopped = striking.expect(service, "stopped", within=timedelta(seconds=30))
-        if flow is not None:
-            striking.struck(flow, replace(stopped, at_ns=asked))
+        striking.struck(flow, replace(stopped, at_ns=asked))
         took = (stopped.at_ns - asked) / _NANO
         _wait_well(stack, service, "started again", _deadline(timedelta(seconds=30)), service)
         if stopped.exit_code != code:
@@ -158,7 +156,7 @@ class Recovery:
             Void: It did not die.
             AssertionError: It does not come back, or not in time.
         """
-        stack = _stack(service)
+        stack = striking.stack_with(service)
         flow = striking.flow_under_way()
         striking.mark(service)
         deadline = _deadline(within)
@@ -191,7 +189,7 @@ class Recovery:
         Raises:
             AssertionError: It is not started again, its restarts are not counted, or the pauses do not grow.
         """
-        stack = _stack(service)
+        stack = striking.stack_with(service)
         at_least("The number of crashes", crashes, 3)
         striking.mark(service)
         since = striking.marked(service)
@@ -242,7 +240,7 @@ class Recovery:
         Raises:
             AssertionError: It may grow on, or does not recover.
         """
-        stack = _stack(service)
+        stack = striking.stack_with(service)
         at_least("The memory in MB", grows_to_mb, 16)
         striking.mark(service)
         since = striking.marked(service)
@@ -276,14 +274,6 @@ class Recovery:
         _wait_well(stack, "the whole stack", "stopped", deadline)
 
 
-def _stack(*services: str) -> Stack:
-    stack = session.current().stack
-    known = [state.name for state in stack.status()]
-    for name in services:
-        one_of("service", name, known)
-    return stack
-
-
 def _state(stack: Stack, service: str) -> ServiceState:
     return next(state for state in stack.status() if state.name == service)
 
@@ -296,12 +286,12 @@ def _pass(stack: Stack, service: str, lasting: timedelta) -> None:
     """Let time pass while a service is frozen, and see that it stays so."""
     end = time.monotonic() + lasting.total_seconds()
     patiently(
-        lambda: (time.monotonic(), _state(stack, service)),
-        until=lambda seen: seen[0] >= end,
+        time.monotonic,
+        until=lambda now: now >= end,
         within=lasting + timedelta(seconds=5),
         every=_LOOK,
         what=f"The pause of {service} should pass",
-        describe=lambda seen: seen[1].state,
+        describe=lambda now: f"{end - now:.1f} s are left",
         stop_if=lambda: None if (now := _state(stack, service)).state == "paused" else f"it is {now.state}",
     )
 

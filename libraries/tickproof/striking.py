@@ -7,6 +7,7 @@ from datetime import timedelta
 from robot.api import logger
 
 from tickproof import session
+from tickproof.misuse import one_of
 from tickproof.scenes import Sending, Strike
 from tickproof.stack import Stack, StackError, StackEvent
 from tickproof.verdicts import Void
@@ -14,6 +15,19 @@ from tickproof.waiting import patiently
 
 UNDER_WAY = 0.2
 """Share of a plan that is sent before a fault hits it."""
+
+
+def stack_with(*services: str) -> Stack:
+    """Return the stack of the run, which has these services.
+
+    Raises:
+        MisuseError: It has no service of one of the names.
+    """
+    stack = session.current().stack
+    known = [state.name for state in stack.status()]
+    for name in services:
+        one_of("service", name, known)
+    return stack
 
 
 def flow_under_way() -> Sending | None:

@@ -1,14 +1,7 @@
 """The writer runs as process 1 with nobody to hand on signals and reap children."""
 
-from typing import Any
-
-from tickerplant.defects.model import Around, Defect
-
-
-def _wrap(service: dict[str, Any], _: Around) -> dict[str, Any]:
-    service.pop("init")
-    return service
-
+from tickerplant.defects.model import Defect
+from tickerplant.defects.stack._declared import without
 
 DEFECT = Defect(
     id="stack-forgets-init",
@@ -16,7 +9,7 @@ DEFECT = Defect(
     incident="Asked to end, process 1 without a handler does not hear it, and is killed after the grace period.",
     service="stack",
     part="writer",
-    wrap=_wrap,
+    wrap=without("init"),
     kills=("Health.The Stack Is As Declared.Each Service Has An Init Process",),
     says=r"an init process, but not so: writer",
 )

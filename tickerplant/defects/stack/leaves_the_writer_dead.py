@@ -1,14 +1,7 @@
 """The writer is started again only a second time."""
 
-from typing import Any
-
-from tickerplant.defects.model import Around, Defect
-
-
-def _wrap(service: dict[str, Any], _: Around) -> dict[str, Any]:
-    service["restart"] = "on-failure:2"
-    return service
-
+from tickerplant.defects.model import Defect
+from tickerplant.defects.stack._declared import declaring
 
 DEFECT = Defect(
     id="stack-leaves-the-writer-dead",
@@ -16,7 +9,7 @@ DEFECT = Defect(
     incident="Three bad starts in a row, as in any longer outage of a neighbour, and nobody tries any more.",
     service="stack",
     part="writer",
-    wrap=_wrap,
+    wrap=declaring(restart="on-failure:2"),
     kills=("Health.Services Recover.A Crash Loop Is Visible",),
     says=r"writer should be restarted 4 times by its policy",
 )

@@ -1,14 +1,7 @@
 """The API may write into its image."""
 
-from typing import Any
-
-from tickerplant.defects.model import Around, Defect
-
-
-def _wrap(service: dict[str, Any], _: Around) -> dict[str, Any]:
-    service["read_only"] = False
-    return service
-
+from tickerplant.defects.model import Defect
+from tickerplant.defects.stack._declared import declaring
 
 DEFECT = Defect(
     id="stack-lets-the-api-write",
@@ -16,7 +9,7 @@ DEFECT = Defect(
     incident="Whoever breaks into the service that faces the world can leave a program there.",
     service="stack",
     part="api",
-    wrap=_wrap,
+    wrap=declaring(read_only=False),
     kills=("Health.The Stack Is As Declared.No Service Writes Into Its Image",),
     says=r"a read-only root, but not so: api \(it can be written\)",
 )

@@ -1,14 +1,7 @@
 """The API is published on all addresses of the host."""
 
-from typing import Any
-
-from tickerplant.defects.model import Around, Defect
-
-
-def _wrap(service: dict[str, Any], _: Around) -> dict[str, Any]:
-    service["ports"] = ["${API_PORT:-8080}:8080"]
-    return service
-
+from tickerplant.defects.model import Defect
+from tickerplant.defects.stack._declared import declaring
 
 DEFECT = Defect(
     id="stack-opens-the-api",
@@ -16,7 +9,7 @@ DEFECT = Defect(
     incident="A port meant for the machine itself answers the whole company, past every firewall rule of the host.",
     service="stack",
     part="api",
-    wrap=_wrap,
+    wrap=declaring(ports=["${API_PORT:-8080}:8080"]),
     kills=("Health.The Stack Is As Declared.No Port Is Open To The World",),
     says=r"ports on loopback only, but not so: api \(.* is open to the world\)",
 )

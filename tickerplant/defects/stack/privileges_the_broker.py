@@ -1,14 +1,7 @@
 """The broker has all rights of the host."""
 
-from typing import Any
-
-from tickerplant.defects.model import Around, Defect
-
-
-def _wrap(service: dict[str, Any], _: Around) -> dict[str, Any]:
-    service["privileged"] = True
-    return service
-
+from tickerplant.defects.model import Defect
+from tickerplant.defects.stack._declared import declaring
 
 DEFECT = Defect(
     id="stack-privileges-the-broker",
@@ -16,7 +9,7 @@ DEFECT = Defect(
     incident="A flag set to debug something once: whoever gets into the container has the host.",
     service="stack",
     part="kafka",
-    wrap=_wrap,
+    wrap=declaring(privileged=True),
     kills=("Health.The Stack Is As Declared.No Service Has Privileges",),
     says=r"no privileges, but not so: kafka \(it is privileged\)",
 )

@@ -2,31 +2,23 @@
 
 import time
 
-import numpy as np
-
-from tickerplant.defects.binding import Wrapped
 from tickerplant.defects.model import Around, Defect
+from tickerplant.defects.writer._skipping import SkipsOne
 from tickerplant.writer.source import Polled, Source
 
 PAUSE = 2.0
 
 
-class _Skipping(Wrapped[Source]):
+class _Skipping(SkipsOne):
     def __init__(self, part: Source, around: Around) -> None:
         super().__init__(part, around)
         self._polled = time.monotonic()
-        self._was_away = False
 
     def poll(self, limit: int, seconds: float) -> Polled:
         polled = self.part.poll(limit, seconds)
         before, self._polled = self._polled, time.monotonic()
-        self._was_away = self._was_away or self._polled - before > PAUSE
-        alone = np.bincount(polled.partitions) if len(polled) else np.empty(0)
-        if not self._was_away or not len(polled) or alone[polled.partitions[0]] < 2:
-            return polled  # the offset of what is skipped must be passed by another message
-        self._was_away = False
-        self.reached()
-        return Polled(polled.values[1:], polled.partitions[1:], polled.offsets[1:])
+        self.away = self.away or self._polled - before > PAUSE
+        return self._skipped(polled)
 
 
 DEFECT = Defect(
